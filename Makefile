@@ -1,0 +1,88 @@
+# make demo     the three patterns on real input
+# make test     lint, types and the whole test suite
+# make lint     ruff and mypy alone
+# make bench    the benchmark harness
+# make clean    remove what the targets above made
+#
+# PY=3.12 selects the Python by name and works in .venv-3.12 beside the usual .venv.
+# DEMO_ARGS, TEST_ARGS and BENCH_ARGS are handed on.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PY ?=
+
+ifeq ($(PY),)
+VENV := .venv
+NAMES := python3.11 python3.12 python3.13 python3.14 python3
+else
+VENV := .venv-$(PY)
+NAMES := python$(PY)
+endif
+
+PYTHON := $(VENV)/bin/python
+# Never the user's own packages, nor a PYTHONPATH that points elsewhere.
+RUN := PYTHONNOUSERSITE=1 PYTHONPATH= $(PYTHON)
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
+CHECKED := src tests tools $(wildcard examples benchmarks)
+
+.PHONY: help demo test test-quick lint format types bench venv clean
+
+help:
+	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
+
+# --- environments -------------------------------------------------------------------
+# A stamp says which extras are installed, so that a second run neither waits for
+# pip nor needs a network.
+
+$(VENV)/.made:
+	@$(PYTHON) -c '' 2>/dev/null || { \
+	    python=$$(tools/find-python $(NAMES)) && \
+	    echo "making $(VENV) with $$python" && \
+	    rm -rf $(VENV) && "$$python" -m venv $(VENV); }
+	@touch $@
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/.made
+	$(PIP) -e '.[demo]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(VENV)/.made
+	$(PIP) -e '.[test]'
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/.made
+	$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/.test $(VENV)/.demo
+
+venv: $(VENV)/.dev
+
+# --- work ---------------------------------------------------------------------------
+
+demo: $(VENV)/.demo
+	@$(RUN) -m examples.demo $(DEMO_ARGS)
+
+test: lint
+	$(RUN) -m pytest $(TEST_ARGS)
+
+# What can be said in a minute or two, on any Python; needs no checkers.
+test-quick: $(VENV)/.test
+	$(RUN) -m pytest -m 'not slow' $(TEST_ARGS)
+
+lint: $(VENV)/.dev
+	$(RUN) -m ruff check $(CHECKED)
+	$(RUN) -m ruff format --check $(CHECKED)
+	$(RUN) -m mypy
+
+format: $(VENV)/.dev
+	$(RUN) -m ruff check --fix $(CHECKED)
+	$(RUN) -m ruff format $(CHECKED)
+
+types: $(VENV)/.dev
+	$(RUN) -m mypy
+
+bench: $(VENV)/.dev
+	$(RUN) -m benchmarks $(BENCH_ARGS)
+
+clean:
+	rm -rf .venv .venv-* build dist src/*.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/.build benchmarks/.envs
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
