@@ -1,0 +1,1 @@
+"""The core: green threads park on a hub; everything else is park, wake and interrupt."""

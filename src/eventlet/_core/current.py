@@ -1,0 +1,115 @@
+"""The hub of this OS thread, and the factory that makes it.
+
+Sub-interpreters and interpreters without the GIL are refused here, at the first hub: the
+core relies on the GIL (see `wait_queue`) and greenlet on the main interpreter.
+"""
+
+import sys
+from collections.abc import Callable
+
+from eventlet._core import fork, signals
+from eventlet._core.hub import Hub
+from eventlet._errors import UnsupportedRuntime
+from eventlet._unpatched import local
+
+__all__ = ["drop_hub", "existing_hub", "get_hub", "hubs", "set_hub_factory"]
+
+
+class _Holder:
+    """Owns the hub in the OS thread's locals; closes it when the OS thread ends."""
+
+    __slots__ = ("hub",)
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+
+    def __del__(self) -> None:
+        hub = self.hub
+        hubs.discard(hub)
+        if not sys.is_finalizing():
+            hub.close()
+
+
+class _Hubs(local):
+    """Per OS thread: the holder of its hub and the factory for the next one."""
+
+    holder: _Holder | None = None
+    factory: Callable[[], Hub] | None = None
+
+
+_threadlocal = _Hubs()
+_default_factory: list[Callable[[], Hub]] = [Hub]
+
+hubs: set[Hub] = fork.hubs
+"""Every open hub of this process."""
+
+
+def set_hub_factory(factory: Callable[[], Hub] | None, everywhere: bool = False) -> None:
+    """Choose what makes the next hub of this OS thread, or of all that have no choice."""
+    if everywhere:
+        _default_factory[0] = Hub if factory is None else factory
+    else:
+        _threadlocal.factory = factory
+
+
+def existing_hub() -> Hub | None:
+    """Return the hub of this OS thread if it has one."""
+    holder = _threadlocal.holder
+    return None if holder is None else holder.hub
+
+
+def get_hub() -> Hub:
+    """Return the hub of this OS thread; make it at the first call.
+
+    Raises:
+        UnsupportedRuntime: a sub-interpreter, or an interpreter without the GIL.
+    """
+    holder = _threadlocal.holder
+    if holder is not None:
+        return holder.hub
+    return _make_hub()
+
+
+def _make_hub() -> Hub:
+    _refuse_unsupported()
+    factory = _threadlocal.factory or _default_factory[0]
+    hub = factory()
+    _threadlocal.holder = _Holder(hub)
+    hubs.add(hub)
+    fork.watch_forks(existing_hub)
+    signals.route_interrupts(hub)
+    return hub
+
+
+def drop_hub() -> None:
+    """Forget the hub of this OS thread with its timers and listeners; close it."""
+    _threadlocal.holder = None
+
+
+def _refuse_unsupported() -> None:
+    gil_enabled = getattr(sys, "_is_gil_enabled", None)
+    if gil_enabled is not None and not gil_enabled():
+        raise UnsupportedRuntime("without the GIL", "start Python with PYTHON_GIL=1")
+    if not _in_main_interpreter():
+        raise UnsupportedRuntime(
+            "in a sub-interpreter", "use OS threads, or a process for each interpreter"
+        )
+
+
+def _in_main_interpreter() -> bool:
+    for name in ("_interpreters", "_xxsubinterpreters"):
+        module = sys.modules.get(name)
+        if module is None:
+            try:
+                module = __import__(name)
+            except ImportError:
+                continue
+        current = module.get_current()
+        ident = current[0] if isinstance(current, tuple) else current
+        return int(ident) == int(_main_ident(module))
+    return True
+
+
+def _main_ident(module: object) -> int:
+    main = module.get_main()  # type: ignore[attr-defined]  # both spellings have it
+    return int(main[0] if isinstance(main, tuple) else main)

@@ -1,0 +1,95 @@
+"""After `os.fork()`: the child runs the green thread that forked, and nothing else.
+
+The other green threads are frozen in the child: never resumed, and never collected either,
+because dropping them would run their `finally` blocks a second time (double flush,
+rollback, unlink). So the child keeps a reference to each on purpose.
+
+If the forking thread is not the main greenlet, the old main stack below it is frozen too:
+when that thread ends, the process ends with the right status, after the exit handlers and
+without unwinding the parent's main program.
+"""
+
+import atexit
+import gc
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import greenlet
+from greenlet import getcurrent
+
+from eventlet._core.hub import Hub
+
+__all__ = ["end_forked_child", "hubs", "watch_forks"]
+
+hubs: set[Hub] = set()
+"""Every open hub of this process; kept by `current`."""
+
+_frozen: list[Any] = []
+
+
+class _Watch:
+    """Whether the fork handler is installed, and how to find this OS thread's hub."""
+
+    existing_hub: Callable[[], Hub | None] | None = None
+
+
+def watch_forks(existing_hub: Callable[[], Hub | None]) -> None:
+    """Have forked children rebuilt; installs its handler once."""
+    if _Watch.existing_hub is None:
+        _Watch.existing_hub = existing_hub
+        os.register_at_fork(after_in_child=_after_in_child)
+
+
+def _after_in_child() -> None:
+    if _Watch.existing_hub is None:
+        return
+    mine = _Watch.existing_hub()
+    current = getcurrent()
+    _frozen.extend(
+        thing
+        for thing in gc.get_objects()
+        if isinstance(thing, greenlet.greenlet) and thing is not current
+    )
+    for hub in list(hubs):
+        if hub is mine:
+            hub.after_fork()
+        else:
+            _frozen.append(hub)  # its OS thread does not exist here
+            hubs.discard(hub)
+            hub.closed = True
+    if mine is not None and current is not mine.main_greenlet():
+        mine.forked_thread = current
+
+
+def end_forked_child(exc: BaseException | None) -> None:
+    """End the process in which a forked green thread was the only one left.
+
+    Does not return. The status is that of a main program that ended with `exc`.
+    """
+    status = 0
+    if isinstance(exc, SystemExit):
+        status = _status_of(exc)
+    elif exc is not None and not isinstance(exc, greenlet.GreenletExit):
+        traceback.print_exception(exc)
+        status = 130 if isinstance(exc, KeyboardInterrupt) else 1
+    try:
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except BaseException as failure:
+        traceback.print_exception(failure)
+        status = status or 1
+    os._exit(status)
+
+
+def _status_of(exc: SystemExit) -> int:
+    code = exc.code
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    return 1

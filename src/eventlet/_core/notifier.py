@@ -1,0 +1,43 @@
+"""The hub's wake-up descriptor: an eventfd, or a pipe where there is none."""
+
+from eventlet._unpatched import close, eventfd, os_read, os_write, pipe, set_blocking
+
+__all__ = ["Notifier"]
+
+_ONE = (1).to_bytes(8, "little")
+
+
+class Notifier:
+    """A descriptor that becomes readable when somebody calls `notify`."""
+
+    __slots__ = ("_write_fd", "fd")
+
+    def __init__(self) -> None:
+        if eventfd is not None:
+            self.fd: int = eventfd(0)
+            set_blocking(self.fd, False)
+            self._write_fd = self.fd
+            return
+        self.fd, self._write_fd = pipe()
+        set_blocking(self.fd, False)
+        set_blocking(self._write_fd, False)
+
+    def notify(self) -> None:
+        """Make the descriptor readable. Safe from any OS thread and in signal handlers."""
+        try:
+            os_write(self._write_fd, _ONE)
+        except BlockingIOError:
+            pass  # it is readable already
+
+    def drain(self) -> None:
+        """Make the descriptor unreadable again."""
+        try:
+            os_read(self.fd, 65536)
+        except BlockingIOError:
+            pass  # somebody drained it before
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        close(self.fd)
+        if self._write_fd != self.fd:
+            close(self._write_fd)

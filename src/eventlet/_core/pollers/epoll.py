@@ -1,0 +1,81 @@
+"""Poller over epoll(7).
+
+Registration state belongs to the kernel's pair (open file, number); ours can be out of
+date when somebody closed the number behind our back. So MOD that finds nothing adds, and
+ADD that finds something (a dup of the old file keeps the entry) deletes and adds.
+"""
+
+import select
+from typing import Any
+
+from eventlet._unpatched import real_epoll
+
+__all__ = ["EpollPoller", "is_available"]
+
+_MAX_EVENTS = 512
+
+
+def is_available() -> bool:
+    """Whether this platform has epoll."""
+    return real_epoll is not None
+
+
+class EpollPoller:
+    """Edge-triggered registrations and one-shot waits on one epoll descriptor."""
+
+    edge_triggered = True
+
+    def __init__(self) -> None:
+        if real_epoll is None:
+            raise NotImplementedError("this platform has no epoll")
+        self._epoll: Any = real_epoll()
+        self._known: set[int] = set()
+        self._wait = self._epoll.poll
+        self._edges = (
+            select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLPRI | select.EPOLLET
+        )
+
+    def register(self, fd: int) -> None:
+        self._set(fd, self._edges)
+
+    def rearm(self, fd: int, read: bool, write: bool) -> None:
+        flags = select.EPOLLONESHOT
+        if read:
+            flags |= select.EPOLLIN | select.EPOLLRDHUP
+        if write:
+            flags |= select.EPOLLOUT
+        self._set(fd, flags)
+
+    def _set(self, fd: int, flags: int) -> None:
+        if fd in self._known:
+            try:
+                self._epoll.modify(fd, flags)
+                return
+            except FileNotFoundError:
+                self._known.discard(fd)  # closed behind our back: a new file has the number
+        try:
+            self._epoll.register(fd, flags)
+        except FileExistsError:
+            self._epoll.unregister(fd)
+            self._epoll.register(fd, flags)
+        self._known.add(fd)
+
+    def forget(self, fd: int) -> None:
+        if fd not in self._known:
+            return
+        self._known.discard(fd)
+        try:
+            self._epoll.unregister(fd)
+        except OSError:
+            pass  # ENOENT, EBADF: the kernel forgot it when the file was closed
+
+    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        events: list[tuple[int, int]] = self._wait(timeout, _MAX_EVENTS)
+        return events
+
+    def fileno(self) -> int:
+        fd: int = self._epoll.fileno()
+        return fd
+
+    def close(self) -> None:
+        self._epoll.close()

@@ -1,0 +1,352 @@
+"""Green threads: start, result, links, interrupt.
+
+A green thread is started by a ticket like any wake-up, so killing one that has not started
+spends that ticket and its body never runs. Each runs in a copy of its spawner's context.
+"""
+
+import sys
+from collections.abc import Callable
+from contextvars import copy_context
+from itertools import count
+from types import CodeType, TracebackType
+from typing import Any
+
+import greenlet
+from greenlet import GreenletExit, getcurrent
+
+from eventlet._core.current import get_hub
+from eventlet._core.fork import end_forked_child
+from eventlet._core.hub import Hub
+from eventlet._core.wait_queue import SPENT, Ticket, interrupt, wake
+
+__all__ = [
+    "GreenThread",
+    "SpawnedGreenlet",
+    "exception_from",
+    "kill",
+    "throw_into",
+]
+
+_numbers = count(1)
+
+
+class SpawnedGreenlet(greenlet.greenlet):
+    """A greenlet that the hub started: what `spawn_n` returns. It has no result."""
+
+    __slots__ = ("_args", "_function", "_hub", "_kwargs", "_number", "_origin", "_ticket")
+
+    _ticket: Ticket | None
+    _function: Callable[..., Any] | None
+
+    def __init__(
+        self,
+        hub: Hub,
+        function: Callable[..., Any],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+        depth: int = 2,
+    ) -> None:
+        super().__init__(None, hub.greenlet)
+        self.gr_context = copy_context()
+        frame = sys._getframe(depth)
+        self._origin: tuple[CodeType, int] = (frame.f_code, frame.f_lasti)
+        self._number = next(_numbers)
+        self._hub = hub
+        self._function = function
+        self._args = args
+        self._kwargs = kwargs or {}
+        self._ticket = None
+        hub.threads.add(self)
+
+    def run(self, _start: object = None) -> Any:
+        """Call the function; the hub reports what escapes."""
+        try:
+            function, args, kwargs = self._function, self._args, self._kwargs
+            self._function, self._args, self._kwargs = None, (), {}
+            if function is not None:
+                return function(*args, **kwargs)
+        except GreenletExit as exc:
+            self._finish(exc)
+            return exc
+        except (KeyboardInterrupt, SystemExit) as exc:
+            self._finish(exc)
+            raise
+        except BaseException as exc:
+            self._hub.report(self, exc)
+            self._finish(exc)
+        finally:
+            self._hub.threads.discard(self)
+        self._finish(None)
+        return None
+
+    def _finish(self, exc: BaseException | None) -> None:
+        if self._hub.forked_thread is self:
+            end_forked_child(exc)
+
+    def abandon(self, exc: BaseException) -> None:
+        """End this thread before it starts: it is dead afterwards and never runs."""
+        ticket = self._ticket
+        if ticket is not None:
+            if not ticket.state:
+                self._hub.timers.note_cancelled()
+            ticket.state |= SPENT
+            ticket.thread = None
+        self._function, self._args, self._kwargs = None, (), {}
+        self._hub.threads.discard(self)
+        # A greenlet that never ran dies at a throw, and control goes to its parent.
+        self.parent = getcurrent()
+        self.throw(GreenletExit)
+
+    @property
+    def name(self) -> str:
+        """Name in messages: "GreenThread-N", numbered in the order of spawning."""
+        return f"GreenThread-{self._number}"
+
+    def spawned_at(self) -> str:
+        """Return "file:line" of the call that spawned this thread."""
+        code, lasti = self._origin
+        line = code.co_firstlineno
+        for start, end, number in code.co_lines():
+            if start <= lasti < end and number is not None:
+                line = number
+                break
+        return f"{code.co_filename}:{line}"
+
+    def __repr__(self) -> str:
+        if self.dead:
+            state = "dead"
+        elif self:
+            state = "started"
+        else:
+            state = "not started"
+        return f"<{self.name} {state}, spawned at {self.spawned_at()}>"
+
+
+class GreenThread(SpawnedGreenlet):
+    """A green thread with a result. Made by `spawn`, `spawn_after` and the pools."""
+
+    __slots__ = ("_exc", "_exc_traceback", "_finished", "_links", "_value", "_waiters")
+
+    def __init__(
+        self,
+        hub: Hub,
+        function: Callable[..., Any],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+        depth: int = 3,
+    ) -> None:
+        super().__init__(hub, function, args, kwargs, depth)
+        self._finished = False
+        self._value: Any = None
+        self._exc: BaseException | None = None
+        self._exc_traceback: TracebackType | None = None
+        self._links: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
+        self._waiters: list[Ticket] = []
+
+    def run(self, _start: object = None) -> Any:
+        """Call the function, keep what comes of it, tell links and waiters."""
+        hub = self._hub
+        function, args, kwargs = self._function, self._args, self._kwargs
+        self._function, self._args, self._kwargs = None, (), {}
+        try:
+            if function is not None:
+                self._value = function(*args, **kwargs)
+        except BaseException as exc:
+            # Links see the failed state too; the escape goes on to the hub afterwards.
+            del function, args, kwargs
+            self._settle(exc)
+            if isinstance(exc, (KeyboardInterrupt, SystemExit)):
+                raise
+            hub.report(self, exc)
+            return None
+        del function, args, kwargs
+        self._settle(None)
+        return None
+
+    def _settle(self, exc: BaseException | None) -> None:
+        """Store the outcome, run the links, wake the waiters, in this order."""
+        if exc is not None:
+            self._exc = exc
+            self._exc_traceback = exc.__traceback__
+        self._finished = True
+        while self._links:
+            func, args, kwargs = self._links.pop(0)
+            self._call_link(func, args, kwargs)
+        waiters, self._waiters = self._waiters, []
+        for ticket in waiters:
+            wake(ticket)
+        self._hub.threads.discard(self)
+        self._finish(exc)
+
+    def _call_link(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        try:
+            func(self, *args, **kwargs)
+        except Exception as exc:
+            self._hub.report(self, exc)  # one failing link must not stop the next
+
+    def wait(self) -> Any:
+        """Return what the function returned, or raise what it raised.
+
+        Any number of green threads may wait, any number of times.
+
+        Raises:
+            GreenletExit: the thread was killed without another exception.
+        """
+        while not self._finished:
+            ticket = get_hub().ticket()
+            self._waiters.append(ticket)
+            try:
+                # Another OS thread may have finished it in between.
+                if not self._finished:
+                    ticket.hub.park(ticket)
+            finally:
+                if ticket in self._waiters:
+                    self._waiters.remove(ticket)
+        if self._exc is not None:
+            raise self._exc.with_traceback(self._exc_traceback)
+        return self._value
+
+    def link(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Have `func(thread, *args, **kwargs)` called when this thread finishes.
+
+        It runs in the finishing thread, after the outcome is stored and before waiters
+        wake, in the order of linking. On a finished thread it runs at once, here.
+        """
+        if self._finished:
+            func(self, *args, **kwargs)
+        else:
+            self._links.append((func, args, kwargs))
+
+    def unlink(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
+        """Take back a link made with the same function and arguments.
+
+        Returns:
+            Whether there was one.
+        """
+        try:
+            self._links.remove((func, args, kwargs))
+        except ValueError:
+            return False
+        return True
+
+    def kill(self, *throw_args: Any) -> None:
+        """Raise `GreenletExit`, or what `throw_args` say, in this thread. See `kill`."""
+        kill(self, *throw_args)
+
+    def cancel(self, *throw_args: Any) -> None:
+        """Kill this thread if it has not started yet; otherwise do nothing."""
+        if not self and not self.dead:
+            kill(self, *throw_args)
+
+    def abandon(self, exc: BaseException) -> None:
+        """End this thread before it starts; links and waiters are told."""
+        super().abandon(exc)
+        if not self._finished:
+            self._settle(exc)
+
+
+def exception_from(throw_args: tuple[Any, ...]) -> BaseException:
+    """Make one exception of the arguments `greenlet.throw` takes.
+
+    Args:
+        throw_args: nothing (GreenletExit), an instance, a class, a class and its value, or
+            class, value and traceback.
+
+    Raises:
+        TypeError: the first argument is no exception class or instance.
+    """
+    if not throw_args:
+        return GreenletExit()
+    kind = throw_args[0]
+    value = throw_args[1] if len(throw_args) > 1 else None
+    trace = throw_args[2] if len(throw_args) > 2 else None
+    if isinstance(kind, BaseException):
+        if value is not None:
+            raise TypeError(f"instance exception {kind!r} may not have a separate value")
+        exc = kind
+    elif isinstance(kind, type) and issubclass(kind, BaseException):
+        if isinstance(value, kind):
+            exc = value
+        elif value is None:
+            exc = kind()
+        elif isinstance(value, tuple):
+            exc = kind(*value)
+        else:
+            exc = kind(value)
+    else:
+        raise TypeError(f"exceptions must be classes or instances of BaseException, not {kind!r}")
+    return exc.with_traceback(trace) if trace is not None else exc
+
+
+def throw_into(thread: Any, exc: BaseException) -> bool:
+    """Interrupt a green thread wherever it is parked, in the hub's next batch.
+
+    Returns:
+        True when the exception will be raised in it.
+    """
+    if thread.dead:
+        return False
+    if isinstance(thread, SpawnedGreenlet) and not thread:
+        thread.abandon(exc)
+        return True
+    ticket = getattr(thread, "_ticket", None)
+    if ticket is not None and ticket.thread is thread:
+        return interrupt(ticket, exc)
+    # It waits in somebody else's switch, not in a park: only a throw reaches it.
+    get_hub().call_soon(_throw_raw, thread, exc)
+    return True
+
+
+def _throw_raw(thread: Any, exc: BaseException) -> None:
+    if not thread.dead:
+        thread.throw(exc)
+
+
+def kill(thread: Any, *throw_args: Any) -> None:
+    """Raise an exception in a green thread, now.
+
+    The victim runs at once, then whatever was ready, then the caller. One that has not
+    started never runs; its waiters get the exception. The dead are left alone. A thread
+    of another OS thread is interrupted there, in its hub's next batch.
+
+    Args:
+        thread: any greenlet.
+        throw_args: what `greenlet.throw` takes; nothing means GreenletExit.
+    """
+    if thread.dead:
+        return
+    exc = exception_from(throw_args)
+    if thread is getcurrent():
+        raise exc
+    hub = get_hub()
+    home = getattr(thread, "_hub", hub)
+    if home is not hub:
+        home.call_from_thread(throw_into, thread, exc)
+        return
+    if not thread:
+        _kill_unstarted(thread, exc)
+    else:
+        _kill_started(hub, thread, exc)
+    if getcurrent() is not hub.greenlet:
+        hub.yield_()
+
+
+def _kill_unstarted(thread: Any, exc: BaseException) -> None:
+    if isinstance(thread, SpawnedGreenlet):
+        thread.abandon(exc)
+    else:
+        thread.parent = getcurrent()
+        thread.throw(GreenletExit)
+
+
+def _kill_started(hub: Hub, thread: Any, exc: BaseException) -> None:
+    ticket = getattr(thread, "_ticket", None)
+    if ticket is None or ticket.thread is not thread or ticket.state & SPENT:
+        hub.call_soon(_throw_raw, thread, exc)
+        return
+    if not interrupt(ticket, exc):
+        return  # another interrupt is on its way and came first
+    # Run it next: a second entry in front; the one behind is skipped as spent.
+    hub.ready.appendleft(ticket)

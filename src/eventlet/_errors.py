@@ -1,0 +1,94 @@
+"""The exception tree.
+
+Three reasons: the caller misused us (`MisuseError`), the peer misbehaved, the
+environment failed. Each class also inherits the builtin that people already catch, keeps
+its facts as attributes and writes its own message, so each message exists once.
+"""
+
+import errno
+import os
+
+__all__ = [
+    "DescriptorBusy",
+    "DescriptorClosed",
+    "EmbeddingError",
+    "EventletError",
+    "HubClosed",
+    "IOClosed",
+    "MainloopBlocked",
+    "UnsupportedRuntime",
+]
+
+
+class EventletError(Exception):
+    """Base of every error that this library invents."""
+
+
+class MainloopBlocked(EventletError, RuntimeError):
+    """A blocking call was made in the hub's own greenlet, which must never park."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "do not call blocking functions from the mainloop; "
+            "spawn a green thread for work that waits"
+        )
+
+
+class EmbeddingError(EventletError, RuntimeError):
+    """`run_once` was used in a way that would re-enter the hub."""
+
+
+class HubClosed(EventletError, RuntimeError):
+    """The hub of this OS thread was closed; its green threads are gone."""
+
+    def __init__(self) -> None:
+        super().__init__("the hub of this OS thread is closed; nothing can park on it any more")
+
+
+class UnsupportedRuntime(EventletError, RuntimeError):
+    """This interpreter cannot run green threads safely."""
+
+    def __init__(self, what: str, way_out: str) -> None:
+        self.what = what
+        super().__init__(f"green threads cannot run {what}; {way_out}")
+
+
+class DescriptorBusy(EventletError, RuntimeError):
+    """Two green threads wait for the same side of one descriptor.
+
+    Attributes:
+        fd: the descriptor number.
+        side: "read" or "write".
+        owner: who waits already, as text.
+    """
+
+    def __init__(self, fd: int, side: str, owner: str) -> None:
+        self.fd = fd
+        self.side = side
+        self.owner = owner
+        verb = "read" if side == "read" else "written"
+        super().__init__(
+            f"Second simultaneous {side} on fileno {fd} detected. "
+            f"descriptor {fd} is already being {verb} by {owner}; give each {side}er its own "
+            "socket or share it through a Queue, or allow it with "
+            "eventlet.debug.hub_prevent_multiple_readers(False)"
+        )
+
+
+class DescriptorClosed(EventletError, OSError):
+    """The descriptor was closed while a green thread waited on it (EBADF)."""
+
+    def __init__(self, fd: int) -> None:
+        OSError.__init__(
+            self, errno.EBADF, f"{os.strerror(errno.EBADF)} (descriptor {fd} closed while waiting)"
+        )
+        self.fd = fd
+
+
+class IOClosed(EventletError, OSError):
+    """The descriptor number was recycled: the file it named is gone (ENOTCONN)."""
+
+    def __init__(
+        self, errno_: int = errno.ENOTCONN, message: str = "Operation on closed file"
+    ) -> None:
+        OSError.__init__(self, errno_, message)

@@ -1,0 +1,78 @@
+"""Standard-library objects as they are before anybody patches them.
+
+Everything inside that must not become green (the hub's clock, its locks, the kernel
+calls below our sockets) is taken from here, never from the standard module at run time:
+after `monkey_patch()` the module's attribute is the green one.
+"""
+
+import _socket
+import _thread
+import errno
+import os
+import select
+import signal
+import socket
+import threading
+import time
+
+__all__ = [
+    "allocate_lock",
+    "close",
+    "eventfd",
+    "get_blocking",
+    "get_ident",
+    "getpid",
+    "local",
+    "main_thread",
+    "monotonic",
+    "os_open",
+    "os_read",
+    "os_write",
+    "real_sleep",
+    "real_socket",
+    "socket_error_codes",
+    "start_new_thread",
+]
+
+monotonic = time.monotonic
+real_sleep = time.sleep
+
+get_ident = _thread.get_ident
+allocate_lock = _thread.allocate_lock
+start_new_thread = _thread.start_new_thread
+local = _thread._local
+main_thread = threading.main_thread
+
+getpid = os.getpid
+os_open = os.open
+os_read = os.read
+os_write = os.write
+close = os.close
+get_blocking = os.get_blocking
+set_blocking = os.set_blocking
+pipe = os.pipe
+eventfd = getattr(os, "eventfd", None)
+fork = os.fork
+waitpid = os.waitpid
+
+real_select = select.select
+real_poll = getattr(select, "poll", None)
+real_epoll = getattr(select, "epoll", None)
+real_kqueue = getattr(select, "kqueue", None)
+
+base_socket = _socket.socket
+real_socket = socket.socket
+real_socketpair = socket.socketpair
+real_fromfd = socket.fromfd
+real_getaddrinfo = socket.getaddrinfo
+real_gethostbyname = socket.gethostbyname
+real_gethostbyname_ex = socket.gethostbyname_ex
+real_gethostbyaddr = socket.gethostbyaddr
+real_getnameinfo = socket.getnameinfo
+real_getfqdn = socket.getfqdn
+
+getsignal = signal.getsignal
+set_signal = signal.signal
+default_int_handler = signal.default_int_handler
+
+socket_error_codes = errno.errorcode
