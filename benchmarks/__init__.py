@@ -1,0 +1,1 @@
+"""Compare this library with its peers: `python -m benchmarks --help`."""

@@ -1,0 +1,81 @@
+"""Who is measured: the table of peers, the environment of each and the programs it runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from benchmarks.cases import Case, Family
+
+__all__ = ["GEVENT", "PEERS", "US", "EnvironmentSpec", "Peer"]
+
+US = "us"
+GEVENT = "gevent"
+
+
+@dataclass(frozen=True)
+class EnvironmentSpec:
+    """A virtual environment by name, and the packages in it.
+
+    `is_checkout` means this checkout: its dependencies are installed from pyproject.toml and
+    its `src` is put on the path.
+    """
+
+    name: str
+    packages: tuple[str, ...] = ()
+    is_checkout: bool = False
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Something to compare with.
+
+    Args:
+        name: what `--peers` calls it.
+        environment: where it runs; `None` for the C program, which needs none.
+        programs: family -> module of `benchmarks.programs`.
+        parameters: numbers handed to each of its programs, by name.
+        lacks: cases (by their name inside the programs) it has no like of.
+    """
+
+    name: str
+    environment: EnvironmentSpec | None
+    programs: Mapping[Family, str]
+    parameters: Mapping[str, int] = field(default_factory=dict)
+    lacks: frozenset[str] = frozenset()
+
+    def runs(self, case: Case) -> bool:
+        """Say whether this peer has a like of the case."""
+        return case.family in self.programs and case.program_case not in self.lacks
+
+
+def _programs(library: str) -> Mapping[Family, str]:
+    return {
+        Family.ECHO: f"echo_{library}",
+        Family.LOOP: f"loop_{library}",
+        Family.MEMORY: f"memory_{library}",
+    }
+
+
+_ASYNCIO = EnvironmentSpec("asyncio")
+_UVLOOP = EnvironmentSpec("uvloop", ("uvloop",))
+_ECHO_ONLY = {Family.ECHO: "echo_asyncio"}
+
+_TABLE = (
+    Peer(US, EnvironmentSpec("us", is_checkout=True), _programs("eventlet")),
+    Peer(
+        "eventlet-0.41", EnvironmentSpec("eventlet", ("eventlet==0.41.*",)), _programs("eventlet")
+    ),
+    Peer(GEVENT, EnvironmentSpec("gevent", ("gevent",)), _programs("gevent")),
+    Peer("asyncio-streams", _ASYNCIO, _programs("asyncio"), lacks=frozenset({"imap"})),
+    Peer("asyncio-protocol", _ASYNCIO, _ECHO_ONLY, {"protocol": 1}),
+    Peer("uvloop-streams", _UVLOOP, _programs("asyncio"), {"uvloop": 1}, frozenset({"imap"})),
+    Peer("uvloop-protocol", _UVLOOP, _ECHO_ONLY, {"uvloop": 1, "protocol": 1}),
+    Peer(
+        "trio",
+        EnvironmentSpec("trio", ("trio",)),
+        _programs("trio"),
+        lacks=frozenset({"imap", "spawn_n"}),
+    ),
+    Peer("c-epoll", None, {Family.ECHO: "echo_server"}),
+)
+
+PEERS: Mapping[str, Peer] = {peer.name: peer for peer in _TABLE}

@@ -1,0 +1,30 @@
+"""Echo server on gevent: a green thread per connection."""
+
+import gevent
+from gevent import socket
+
+from benchmarks.programs.driver import announce_port, arguments
+
+
+def handle(connection: socket.socket, receive_bytes: int) -> None:
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    while True:
+        data = connection.recv(receive_bytes)
+        if not data:
+            break
+        connection.sendall(data)
+
+
+def main() -> None:
+    receive_bytes = arguments()[1]["receive_bytes"]
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(1024)
+    announce_port(listener.getsockname()[1])
+    while True:
+        connection, _ = listener.accept()
+        gevent.spawn(handle, connection, receive_bytes)
+
+
+if __name__ == "__main__":
+    main()
