@@ -27,7 +27,7 @@ LAYERS: list[tuple[str, ...]] = [
         *("_loop_mark", "support.greenlets"),
     ),
     # 3 input and output
-    ("greenio", "greenio.*", "tpool", "_resolver"),
+    ("greenio", "greenio.*", "tpool", "_resolver", "_thread_pool"),
     # 4 the green standard library
     ("green", "green.*", "support.greendns", "_patching", "_patching.*", "patcher"),
     # 5 services
@@ -108,7 +108,7 @@ def _import_complaints(
 
 
 def test_imports_point_down_and_files_keep_the_rules() -> None:
-    assert list(complaints(SOURCE)) == []
+    assert "\n".join(complaints(SOURCE)) == ""
 
 
 BAD: dict[str, tuple[dict[str, str], str]] = {
