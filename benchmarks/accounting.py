@@ -14,7 +14,7 @@ def cpu_nanoseconds(pid: int, proc: Path = PROC) -> int:
     threads between two readings. None of ours starts any.
 
     Raises:
-        ProcessLookupError: there is no such process.
+        ProcessLookupError: there is no such process, or the kernel keeps no such books.
 
     Source: proc_pid_schedstat(5): time on the CPU, time on the run queue, time slices.
     """
@@ -22,14 +22,16 @@ def cpu_nanoseconds(pid: int, proc: Path = PROC) -> int:
         threads = list((proc / str(pid) / "task").iterdir())
     except FileNotFoundError as exc:
         raise ProcessLookupError(f"no process {pid}") from exc
-    total = 0
+    spent = []
     for thread in threads:
         try:
             line = (thread / "schedstat").read_text()
         except (FileNotFoundError, ProcessLookupError):
             continue  # ended between the listing and the reading
-        total += int(line.split()[0])
-    return total
+        spent.append(int(line.split()[0]))
+    if not spent:
+        raise ProcessLookupError(f"no thread of process {pid} has a schedstat")
+    return sum(spent)
 
 
 def resident_bytes(pid: int, proc: Path = PROC) -> int:
