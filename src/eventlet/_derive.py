@@ -35,7 +35,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CodeType, ModuleType
 from typing import Any
 
-__all__ = ["ImportMap", "build_builtins", "code_of", "derive", "share"]
+__all__ = ["Facade", "ImportMap", "build_builtins", "code_of", "derive", "share"]
 
 Namespace = dict[str, Any]
 """The globals of a module, by name."""
@@ -133,9 +133,37 @@ class ImportMap(Mapping[str, str | ModuleType]):
             return parent
         if self.find(name) is None:
             return parent
-        facade = self._facades.setdefault(parent_name, _Facade(parent))
-        setattr(facade, attribute, child)
+        facade = self._facades.setdefault(parent_name, Facade(parent))
+        vars(facade)[attribute] = child
         return facade
+
+
+class Facade(ModuleType):
+    """Stand in for a real module, some of whose attributes are other ones.
+
+    Everything else is read from the real module and written to it.
+    """
+
+    def __init__(self, real: ModuleType, **replaced: Any) -> None:
+        super().__init__(real.__name__, real.__doc__)
+        own = vars(self)
+        for dunder in ("__file__", "__package__", "__path__", "__spec__", "__loader__"):
+            if hasattr(real, dunder):
+                own[dunder] = getattr(real, dunder)
+        own["_real"] = real
+        own.update(replaced)
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(self._real, attribute)
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        setattr(self._real, attribute, value)
+
+    def __delattr__(self, attribute: str) -> None:
+        delattr(self._real, attribute)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *dir(self._real)})
 
 
 def derive(namespace: Namespace, name: str, import_map: ImportMap) -> None:
@@ -157,7 +185,7 @@ def derive(namespace: Namespace, name: str, import_map: ImportMap) -> None:
     package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
     code = code_of(name, spec.loader)
     namespace["__builtins__"] = build_builtins(namespace, package, import_map, errors_from=name)
-    exec(code, namespace)  # noqa: S102 - the code of an importable module, as import does
+    exec(code, namespace)
 
 
 def share(namespace: Namespace, name: str) -> None:
@@ -216,10 +244,10 @@ def _importer(
 ) -> Callable[..., ModuleType]:
     ordinary_import = builtins.__import__
 
-    def __import__(  # noqa: A001, N807 - stands in for the builtin, in tracebacks too
+    def __import__(
         name: str,
-        globals: Mapping[str, Any] | None = None,  # noqa: A002 - names of the builtin
-        locals: Mapping[str, Any] | None = None,  # noqa: A002
+        globals: Mapping[str, Any] | None = None,
+        locals: Mapping[str, Any] | None = None,
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
@@ -259,7 +287,7 @@ def _absolute(name: str, package: str, level: int) -> str:
 def _class_builder(source: str) -> Callable[..., Any]:
     ordinary_build = builtins.__build_class__
 
-    def __build_class__(  # noqa: A001, N807 - stands in for the builtin
+    def __build_class__(
         func: Callable[[], Any], name: str, /, *bases: Any, **keywords: Any
     ) -> Any:
         if any(isinstance(base, type) and issubclass(base, BaseException) for base in bases):
@@ -271,20 +299,3 @@ def _class_builder(source: str) -> Callable[..., Any]:
         return ordinary_build(func, name, *bases, **keywords)
 
     return __build_class__
-
-
-class _Facade(ModuleType):
-    """Stand in for a real package some of whose submodules have stand-ins."""
-
-    def __init__(self, real: ModuleType) -> None:
-        super().__init__(real.__name__, real.__doc__)
-        for dunder in ("__file__", "__package__", "__path__", "__spec__", "__loader__"):
-            if hasattr(real, dunder):
-                setattr(self, dunder, getattr(real, dunder))
-        self._real = real
-
-    def __getattr__(self, attribute: str) -> Any:
-        return getattr(self._real, attribute)
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *dir(self._real)})
