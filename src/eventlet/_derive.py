@@ -185,7 +185,7 @@ def derive(namespace: Namespace, name: str, import_map: ImportMap) -> None:
     package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
     code = code_of(name, spec.loader)
     namespace["__builtins__"] = build_builtins(namespace, package, import_map, errors_from=name)
-    exec(code, namespace)
+    exec(code, namespace)  # noqa: S102 - the code of an importable module, as import does
 
 
 def share(namespace: Namespace, name: str) -> None:
@@ -244,7 +244,7 @@ def _importer(
 ) -> Callable[..., ModuleType]:
     ordinary_import = builtins.__import__
 
-    def __import__(
+    def __import__(  # noqa: A001, N807 - stands in for the builtin, in tracebacks too
         name: str,
         globals: Mapping[str, Any] | None = None,
         locals: Mapping[str, Any] | None = None,
@@ -287,7 +287,7 @@ def _absolute(name: str, package: str, level: int) -> str:
 def _class_builder(source: str) -> Callable[..., Any]:
     ordinary_build = builtins.__build_class__
 
-    def __build_class__(
+    def __build_class__(  # noqa: A001, N807 - stands in for the builtin
         func: Callable[[], Any], name: str, /, *bases: Any, **keywords: Any
     ) -> Any:
         if any(isinstance(base, type) and issubclass(base, BaseException) for base in bases):
