@@ -50,50 +50,48 @@ def sleep(seconds: float = 0) -> None:
         hub.yield_()
 
 
-def spawn(function: Callable[..., Any], *args: Any, **kwargs: Any) -> GreenThread:
-    """Start `function(*args, **kwargs)` in a green thread, at the next yield of the caller.
+def spawn(func: Callable[..., Any], *args: Any, **kwargs: Any) -> GreenThread:
+    """Start `func(*args, **kwargs)` in a green thread, at the next yield of the caller.
 
     Returns:
         The thread; `wait()` gives its result.
     """
     hub = get_hub()
-    thread = GreenThread(hub, function, args, kwargs)
+    thread = GreenThread(hub, func, args, kwargs)
     hub.start(thread)
     return thread
 
 
-def spawn_n(function: Callable[..., Any], *args: Any, **kwargs: Any) -> greenlet.greenlet:
-    """Start `function` like `spawn`, without a result to wait for.
+def spawn_n(func: Callable[..., Any], *args: Any, **kwargs: Any) -> greenlet.greenlet:
+    """Start `func` like `spawn`, without a result to wait for.
 
     Returns:
         A plain greenlet. Exceptions are reported by the hub.
     """
     hub = get_hub()
-    thread = SpawnedGreenlet(hub, function, args, kwargs)
+    thread = SpawnedGreenlet(hub, func, args, kwargs)
     hub.start(thread)
     return thread
 
 
-def spawn_after(
-    seconds: float, function: Callable[..., Any], *args: Any, **kwargs: Any
-) -> GreenThread:
-    """Start `function` in `seconds`, also if the caller has ended by then."""
+def spawn_after(seconds: float, func: Callable[..., Any], *args: Any, **kwargs: Any) -> GreenThread:
+    """Start `func` in `seconds`, also if the caller has ended by then."""
     hub = get_hub()
-    thread = GreenThread(hub, function, args, kwargs)
+    thread = GreenThread(hub, func, args, kwargs)
     hub.start_later(thread, max(seconds, 0))
     return thread
 
 
 def spawn_after_local(
-    seconds: float, function: Callable[..., Any], *args: Any, **kwargs: Any
+    seconds: float, func: Callable[..., Any], *args: Any, **kwargs: Any
 ) -> GreenThread:
-    """Start `function` in `seconds` unless the calling green thread has ended by then.
+    """Start `func` in `seconds` unless the calling green thread has ended by then.
 
     If it has, the thread is killed unstarted: `wait()` raises GreenletExit.
     """
     hub = get_hub()
     spawner = getcurrent()
-    thread = GreenThread(hub, function, args, kwargs)
+    thread = GreenThread(hub, func, args, kwargs)
     timer = hub.call_later(max(seconds, 0), _start_local, spawner, thread)
     thread.link(lambda _thread: timer.cancel())
     return thread
@@ -108,21 +106,19 @@ def _start_local(spawner: greenlet.greenlet, thread: GreenThread) -> None:
         get_hub().start(thread)
 
 
-def cancel(thread: Any, *throw_args: Any) -> None:
-    """Kill `thread` if it has not started yet; otherwise do nothing."""
-    if not thread and not thread.dead:
-        kill(thread, *throw_args)
+def cancel(g: Any, *throw_args: Any) -> None:
+    """Kill `g` if it has not started yet; otherwise do nothing."""
+    if not g and not g.dead:
+        kill(g, *throw_args)
 
 
-def call_after_global(
-    seconds: float, function: Callable[..., Any], *args: Any, **kwargs: Any
-) -> Timer:
-    """Call `function` in the hub's greenlet in `seconds`. Old name; prefer `spawn_after`.
+def call_after_global(seconds: float, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Timer:
+    """Call `func` in the hub's greenlet in `seconds`. Old name; prefer `spawn_after`.
 
     Returns:
         The timer, with `cancel()`.
     """
-    return get_hub().call_later(seconds, function, *args, **kwargs)
+    return get_hub().call_later(seconds, func, *args, **kwargs)
 
 
 def call_after_local(

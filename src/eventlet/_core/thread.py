@@ -304,7 +304,7 @@ def _throw_raw(thread: Any, exc: BaseException) -> None:
         thread.throw(exc)
 
 
-def kill(thread: Any, *throw_args: Any) -> None:
+def kill(g: Any, *throw_args: Any) -> None:
     """Raise an exception in a green thread, now.
 
     The victim runs at once, then whatever was ready, then the caller. One that has not
@@ -312,23 +312,23 @@ def kill(thread: Any, *throw_args: Any) -> None:
     of another OS thread is interrupted there, in its hub's next batch.
 
     Args:
-        thread: any greenlet.
+        g: any greenlet.
         throw_args: what `greenlet.throw` takes; nothing means GreenletExit.
     """
-    if thread.dead:
+    if g.dead:
         return
     exc = exception_from(throw_args)
-    if thread is getcurrent():
+    if g is getcurrent():
         raise exc
     hub = get_hub()
-    home = getattr(thread, "_hub", hub)
+    home = getattr(g, "_hub", hub)
     if home is not hub:
-        home.call_from_thread(throw_into, thread, exc)
+        home.call_from_thread(throw_into, g, exc)
         return
-    if not thread:
-        _kill_unstarted(thread, exc)
+    if not g:
+        _kill_unstarted(g, exc)
     else:
-        _kill_started(hub, thread, exc)
+        _kill_started(hub, g, exc)
     if getcurrent() is not hub.greenlet:
         hub.yield_()
 
