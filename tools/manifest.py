@@ -2,6 +2,7 @@
 
 python -m tools.manifest           what disagrees, and which public names are missing
 python -m tools.manifest --flip    mark due names that are there, as promised, as built
+python -m tools.manifest --flip eventlet.queue eventlet.event    of these modules only
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from tests.test_public_api import public_names
 def main(argv: list[str] | None = None) -> int:
     """Report, or flip; returns the exit status."""
     parser = argparse.ArgumentParser(prog="tools.manifest", description=__doc__.splitlines()[0])
-    parser.add_argument("--flip", action="store_true", help="mark what has landed as built")
+    parser.add_argument("--flip", nargs="*", metavar="MODULE", help="mark what has landed as built")
     options = parser.parse_args(argv)
 
     text = manifest.NAMES.read_text(encoding="utf-8")
@@ -39,10 +40,15 @@ def main(argv: list[str] | None = None) -> int:
     _show("landed", landed.values())
     _show("wrong", wrong)
     _show("in an __all__, but not in the manifest", unlisted)
-    if options.flip and landed:
-        manifest.NAMES.write_text(flip(text, set(landed)), encoding="utf-8")
-        print(f"{len(landed)} names are built now")
-        landed.clear()
+    if options.flip is not None:
+        chosen = {
+            line
+            for line, name in landed.items()
+            if not options.flip or name.partition(":")[0] in options.flip
+        }
+        manifest.NAMES.write_text(flip(text, chosen), encoding="utf-8")
+        print(f"{len(chosen)} names are built now")
+        landed = {line: name for line, name in landed.items() if line not in chosen}
     return 1 if landed or wrong or unlisted else 0
 
 
