@@ -60,8 +60,12 @@ venv: $(VENV)/.dev
 demo: $(VENV)/.demo
 	@$(RUN) -m examples.demo $(DEMO_ARGS)
 
-test: lint
-	$(RUN) -m pytest $(TEST_ARGS)
+# The tests run also when the checkers complain: one red step hides no other.
+test: $(VENV)/.dev
+	@status=0; \
+	$(MAKE) --no-print-directory lint || status=$$?; \
+	$(RUN) -m pytest $(TEST_ARGS) || status=$$?; \
+	exit $$status
 
 # What can be said in a minute or two, on any Python; needs no checkers.
 test-quick: $(VENV)/.test
