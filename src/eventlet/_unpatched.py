@@ -5,6 +5,7 @@ calls below our sockets) is taken from here, never from the standard module at r
 after `monkey_patch()` the module's attribute is the green one.
 """
 
+import _queue
 import _socket
 import _thread
 import errno
@@ -12,10 +13,12 @@ import os
 import select
 import signal
 import socket
+import ssl
 import threading
 import time
 
 __all__ = [
+    "Mutex",
     "allocate_lock",
     "close",
     "eventfd",
@@ -41,6 +44,7 @@ get_ident = _thread.get_ident
 allocate_lock = _thread.allocate_lock
 start_new_thread = _thread.start_new_thread
 local = _thread._local
+simple_queue = _queue.SimpleQueue
 main_thread = threading.main_thread
 
 getpid = os.getpid
@@ -64,6 +68,8 @@ base_socket = _socket.socket
 real_socket = socket.socket
 real_socketpair = socket.socketpair
 real_fromfd = socket.fromfd
+get_default_timeout = socket.getdefaulttimeout
+sendfile = getattr(os, "sendfile", None)
 real_getaddrinfo = socket.getaddrinfo
 real_gethostbyname = socket.gethostbyname
 real_gethostbyname_ex = socket.gethostbyname_ex
@@ -71,8 +77,26 @@ real_gethostbyaddr = socket.gethostbyaddr
 real_getnameinfo = socket.getnameinfo
 real_getfqdn = socket.getfqdn
 
+real_ssl_socket = ssl.SSLSocket
+real_ssl_context = ssl.SSLContext
+
 getsignal = signal.getsignal
 set_signal = signal.signal
 default_int_handler = signal.default_int_handler
 
 socket_error_codes = errno.errorcode
+
+
+class Mutex(_thread.RLock):
+    """A re-entrant lock of the OS threads that stays one when the lock types are patched.
+
+    The methods are kept here as they are now: patching replaces those of the built-in
+    type. Never hold one while a green thread parks.
+    """
+
+    __slots__ = ()
+
+    acquire = _thread.RLock.acquire
+    release = _thread.RLock.release
+    __enter__ = _thread.RLock.__enter__
+    __exit__ = _thread.RLock.__exit__

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from eventlet._core.poller import READ, READ_SIDE, STICKY, WRITE, WRITE_SIDE
 from eventlet._core.wait_queue import Ticket, interrupt, wake
-from eventlet._errors import DescriptorBusy, DescriptorClosed
+from eventlet._errors import DescriptorBusy, DescriptorClosed, IOClosed
 
 if TYPE_CHECKING:
     from eventlet._core.hub import Hub
@@ -64,6 +64,7 @@ class Descriptor:
         "more_writers",
         "owned",
         "reader",
+        "recycled",
         "registered",
         "writer",
     )
@@ -83,6 +84,7 @@ class Descriptor:
         self.registered = False
         self.always_ready = False
         self.closed = False
+        self.recycled = False
 
     # -- waiting (owner) ------------------------------------------------------------
 
@@ -104,7 +106,7 @@ class Descriptor:
         """
         hub = self.hub
         if self.closed:
-            raise DescriptorClosed(self.fd)
+            raise self.error_when_closed()
         ticket = hub.ticket()
         if self.reader is None:
             self.reader = ticket
@@ -131,7 +133,7 @@ class Descriptor:
         """
         hub = self.hub
         if self.closed:
-            raise DescriptorClosed(self.fd)
+            raise self.error_when_closed()
         ticket = hub.ticket()
         if self.writer is None:
             self.writer = ticket
@@ -153,13 +155,21 @@ class Descriptor:
 
     # -- waiting (foreign) ----------------------------------------------------------
 
-    def add_foreign(self, ticket: Ticket, sides: int) -> None:
+    def add_foreign(self, ticket: Ticket, sides: int, shared: bool = False) -> None:
         """Have `ticket` woken with (fd, flags) once a side in `sides` is ready.
 
+        Of several that wait for a side the first is woken; the others learn in the next
+        pass what it left.
+
+        Args:
+            ticket: who waits.
+            sides: READ, WRITE or both.
+            shared: queue behind those who wait for the same side, if any.
+
         Raises:
-            DescriptorBusy: another foreign wait holds one of these sides.
+            DescriptorBusy: somebody else waits for one of these sides.
         """
-        if waiter_policy.exclusive:
+        if waiter_policy.exclusive and not shared:
             for other, taken in self.foreign:
                 if other.state == 0 and taken & sides & (READ | WRITE):
                     side = "read" if taken & sides & READ else "write"
@@ -258,10 +268,15 @@ class Descriptor:
             wake(ticket, flags)
 
     def _announce_foreign(self, flags: int) -> None:
-        for ticket, sides in self.foreign:
-            ready = (READ_SIDE if sides & READ else 0) | (WRITE_SIDE if sides & WRITE else 0)
+        for side, ready in ((READ, READ_SIDE), (WRITE, WRITE_SIDE)):
             if flags & ready:
-                wake(ticket, (self.fd, flags))
+                for ticket, sides in self.foreign:
+                    if sides & side and wake(ticket, (self.fd, flags)):
+                        break
+        if self.registered:
+            self.foreign = [entry for entry in self.foreign if entry[0].state == 0]
+            if self.foreign:
+                self._arm()  # announce once more what the first one leaves
 
     def _arm_again(self) -> None:
         """A one-shot report disarmed both sides: arm for whoever still waits."""
@@ -304,6 +319,10 @@ class Descriptor:
             self.hub.drop_descriptor(self)
         elif known is not None and not known.owned:
             known.close()
+
+    def error_when_closed(self) -> BaseException:
+        """Return what a wait on this closed or recycled descriptor raises."""
+        return IOClosed() if self.recycled else DescriptorClosed(self.fd)
 
     def after_fork(self) -> None:
         """Forget, in a forked child, everything that belonged to the parent."""

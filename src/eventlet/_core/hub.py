@@ -169,9 +169,9 @@ class Hub:
         self, seconds: float, func: Callable[..., object], *args: Any, **kwargs: Any
     ) -> Timer:
         """Have the hub call `func` in `seconds`; 0 or less is `call_soon`."""
-        if seconds <= 0:
-            return self.call_soon(func, *args, **kwargs)
-        return self.call_at(self.clock() + seconds, func, *args, **kwargs)
+        timer = Timer(self, func, args, kwargs)
+        self.schedule(timer, seconds)
+        return timer
 
     def call_at(
         self, deadline: float, func: Callable[..., object], *args: Any, **kwargs: Any
@@ -180,6 +180,23 @@ class Hub:
         timer = Timer(self, func, args, kwargs)
         self._add_timer(deadline, timer)
         return timer
+
+    def schedule(self, timer: Timer, seconds: float) -> float:
+        """Have a timer that is not scheduled yet called on this hub, in `seconds`.
+
+        Returns:
+            The deadline, in seconds on the hub's clock; 0 or less is the next batch.
+        """
+        timer.hub = self
+        deadline = self.clock() + seconds
+        if seconds > 0:
+            self._add_timer(deadline, timer)
+            return deadline
+        timer.state = WOKEN
+        self.ready.append(timer)
+        if self.asleep:
+            self.notify()
+        return deadline
 
     def _add_timer(self, deadline: float, ticket: Ticket) -> None:
         self.timers.add(deadline, ticket)
@@ -243,22 +260,25 @@ class Hub:
         watched: list[int] = []
         try:
             for fd, sides in wanted.items():
-                descriptor = self.descriptors.get(fd)
-                if descriptor is None:
-                    descriptor = Descriptor(self, fd, owned=False)
                 watched.append(fd)
-                descriptor.add_foreign(ticket, sides)
+                self.foreign_descriptor(fd).add_foreign(ticket, sides)
             value = self.park(ticket, timeout)
         finally:
+            ticket.state |= SPENT  # a number before the one that was refused may have woken it
             for fd in watched:
                 descriptor = self.descriptors.get(fd)
                 if descriptor is not None:
                     descriptor.discard_foreign(ticket)
         return {} if value is EXPIRED else {value[0]: value[1]}
 
+    def foreign_descriptor(self, fd: int) -> Descriptor:
+        """Return the record of a number for a foreign wait: its owner's, or a new one."""
+        return self.descriptors.get(fd) or Descriptor(self, fd, owned=False)
+
     def recycle(self, descriptor: Descriptor) -> None:
         """A new file has the number of `descriptor`: its waiters get `IOClosed`."""
-        descriptor.closed = True
+        descriptor.closed = descriptor.recycled = True
+        descriptor.can_read = descriptor.can_write = False  # its next call must not touch it
         descriptor.evict(IOClosed)
         self.drop_descriptor(descriptor)
 

@@ -130,21 +130,25 @@ def interrupt(ticket: Ticket, exc: BaseException) -> bool:
 
 
 class WaitQueue:
-    """Tickets in order of arrival. Tickets that were spent meanwhile are skipped."""
+    """Tickets in order of arrival. Tickets that were spent meanwhile are skipped.
 
-    __slots__ = ("_tickets",)
+    Attributes:
+        tickets: for hot paths: when it is empty, nobody waits. It may hold spent tickets.
+    """
+
+    __slots__ = ("tickets",)
 
     def __init__(self) -> None:
-        self._tickets: deque[Ticket] = deque()
+        self.tickets: deque[Ticket] = deque()
 
     def append(self, ticket: Ticket) -> None:
         """Queue `ticket` behind those who wait already."""
-        self._tickets.append(ticket)
+        self.tickets.append(ticket)
 
     def discard(self, ticket: Ticket) -> None:
         """Take `ticket` out; harmless when it is not there."""
         try:
-            self._tickets.remove(ticket)
+            self.tickets.remove(ticket)
         except ValueError:
             pass  # already served or never queued: both mean "not there"
 
@@ -154,7 +158,7 @@ class WaitQueue:
         Returns:
             That ticket, taken out of the queue; None when nobody waits.
         """
-        tickets = self._tickets
+        tickets = self.tickets
         while tickets:
             try:
                 ticket = tickets.popleft()
@@ -167,17 +171,17 @@ class WaitQueue:
     def wake_all(self, value: Any = None) -> int:
         """Wake everybody who waits now; return how many accepted."""
         count = 0
-        for _ in range(len(self._tickets)):
+        for _ in range(len(self.tickets)):
             if self.wake_first(value) is None:
                 break
             count += 1
         return count
 
     def __len__(self) -> int:
-        return sum(ticket.state == PENDING for ticket in self._tickets.copy())
+        return sum(ticket.state == PENDING for ticket in self.tickets.copy())
 
     def __bool__(self) -> bool:
-        tickets = self._tickets
+        tickets = self.tickets
         while tickets:
             try:
                 if tickets[0].state == PENDING:
