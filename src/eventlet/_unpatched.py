@@ -87,7 +87,7 @@ default_int_handler = signal.default_int_handler
 socket_error_codes = errno.errorcode
 
 
-class Mutex(_thread.RLock):
+class Mutex(_thread.RLock):  # type: ignore[misc]  # CPython lets it be a base class
     """A re-entrant lock of the OS threads that stays one when the lock types are patched.
 
     The methods are kept here as they are now: patching replaces those of the built-in
