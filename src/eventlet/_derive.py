@@ -35,7 +35,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CodeType, ModuleType
 from typing import Any
 
-__all__ = ["Facade", "ImportMap", "build_builtins", "code_of", "derive", "share"]
+__all__ = ["Facade", "ImportMap", "build_builtins", "code_of", "derive", "run", "share"]
 
 Namespace = dict[str, Any]
 """The globals of a module, by name."""
@@ -202,6 +202,18 @@ def share(namespace: Namespace, name: str) -> None:
         if isinstance(value, ModuleType) and value.__name__.startswith(below):
             continue
         namespace[attribute] = value
+
+
+def run(
+    code: CodeType,
+    namespace: Namespace,
+    package: str,
+    import_map: ImportMap,
+    errors_from: str | None = None,
+) -> None:
+    """Run a module's code in a namespace over an import map; see `build_builtins`."""
+    namespace["__builtins__"] = build_builtins(namespace, package, import_map, errors_from)
+    exec(code, namespace)
 
 
 def code_of(name: str, loader: Any) -> CodeType:

@@ -320,6 +320,18 @@ def test_a_facade_is_kept_for_later_imports_of_the_package(write_modules: WriteM
     assert (module.pkg.one.who, module.later()) == ("green", "green")
 
 
+def test_a_facade_reads_and_writes_the_real_package(write_modules: WriteModules) -> None:
+    write_modules({"pkg/__init__.py": "flag = 1", "pkg/one.py": "", "user.py": "import pkg.one"})
+    module = derived("user", {"pkg.one": stand_in("one")})
+
+    module.pkg.flag = 2
+    module.pkg.new = 3
+    del module.pkg.new
+
+    assert sys.modules["pkg"].flag == module.pkg.flag == 2
+    assert not hasattr(sys.modules["pkg"], "new")
+
+
 def test_code_run_in_other_globals_resolves_against_their_package(
     write_modules: WriteModules,
 ) -> None:

@@ -1,0 +1,1 @@
+"""What patching replaces, and what it has replaced."""

@@ -1,0 +1,84 @@
+"""Pristine copies of standard modules: what `patcher.original` returns.
+
+A module in Python runs again over imports that are pristine in turn, so nothing in it refers
+to a patched name. A module in C has one instance in the process, and `os` holds the
+environment: their copies are new module objects with what the ledger says was there before.
+"""
+
+import importlib
+import importlib.util
+import sys
+from types import ModuleType
+
+from eventlet._derive import ImportMap, code_of, run
+from eventlet._patching.ledger import ABSENT, LEDGER
+from eventlet._patching.table import WAITING
+
+__all__ = ["PREFIX", "original"]
+
+PREFIX = "__original_module_"
+NOT_RUN_AGAIN = frozenset({"builtins", "importlib", "os", "sys"})
+
+
+class _PristineImports(ImportMap):
+    """Lead every module that patching reaches, itself or through others, to its copy."""
+
+    def __init__(self) -> None:
+        super().__init__(dict.fromkeys((*WAITING, "os"), ""))
+
+    def find(self, name: str) -> ModuleType | None:
+        return original(name) if name in self else None
+
+
+def original(name: str) -> ModuleType:
+    """Return a separate copy of a module in which nothing is patched.
+
+    The copy is made once and lives in `sys.modules` as `__original_module_<name>`.
+
+    Raises:
+        ModuleNotFoundError: there is no such module.
+    """
+    private = f"{PREFIX}{name}"
+    copy = sys.modules.get(private)
+    if copy is not None:
+        return copy
+    spec = importlib.util.find_spec(name)
+    if spec is None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    copy = ModuleType(private)
+    copy.__spec__, copy.__loader__ = spec, spec.loader
+    try:
+        code = None if name in NOT_RUN_AGAIN else code_of(name, spec.loader)
+    except ImportError:
+        code = None
+    if code is None:
+        _fill_from_real(copy, name)
+        return sys.modules.setdefault(private, copy)
+    names = vars(copy)
+    is_package = spec.submodule_search_locations is not None
+    package = name if is_package else name.rpartition(".")[0]
+    if spec.has_location:
+        names["__file__"] = spec.origin
+    if is_package:
+        names["__path__"] = spec.submodule_search_locations
+    sys.modules[private] = copy
+    try:
+        run(code, names, package, _IMPORTS, errors_from=name)
+    except BaseException:
+        sys.modules.pop(private, None)
+        raise
+    return copy
+
+
+def _fill_from_real(copy: ModuleType, name: str) -> None:
+    real = importlib.import_module(name)
+    names = vars(copy)
+    names.update((key, value) for key, value in vars(real).items() if key not in names)
+    for key, value in LEDGER.pristine(real).items():
+        if value is ABSENT:
+            names.pop(key, None)
+        else:
+            names[key] = value
+
+
+_IMPORTS = _PristineImports()

@@ -1,0 +1,1 @@
+"""Green `concurrent`: the package of the green `concurrent.futures`."""

@@ -1,0 +1,11 @@
+"""Green `ftplib`: the standard module over green sockets."""
+
+from typing import TYPE_CHECKING
+
+from eventlet._derive import derive
+from eventlet._patching.table import GREEN
+
+if TYPE_CHECKING:
+    from ftplib import *
+else:
+    derive(globals(), "ftplib", GREEN)

@@ -1,0 +1,11 @@
+"""Green `poplib`: the standard module over green sockets."""
+
+from typing import TYPE_CHECKING
+
+from eventlet._derive import derive
+from eventlet._patching.table import GREEN
+
+if TYPE_CHECKING:
+    from poplib import *
+else:
+    derive(globals(), "poplib", GREEN)

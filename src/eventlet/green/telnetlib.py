@@ -1,0 +1,9 @@
+"""Green `telnetlib`: the standard module over green sockets and selectors.
+
+Python 3.12 was the last to have it; later importing this raises `ModuleNotFoundError`.
+"""
+
+from eventlet._derive import derive
+from eventlet._patching.table import GREEN
+
+derive(globals(), "telnetlib", GREEN)

@@ -1,0 +1,1 @@
+"""Green `xmlrpc`: the package of the green XML-RPC modules."""

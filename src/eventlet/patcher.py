@@ -1,0 +1,189 @@
+"""Make existing code green: private copies, pristine copies, and changes to real modules."""
+
+import importlib
+from collections.abc import Callable, Iterable, MutableMapping
+from types import FunctionType, ModuleType
+from typing import Any, ParamSpec, TypeVar
+
+from eventlet._core.current import get_hub
+from eventlet._derive import build_builtins
+from eventlet._patching.ledger import LEDGER
+from eventlet._patching.pristine import original
+from eventlet._patching.private import PrivateCopies
+from eventlet._patching.table import NOT_BUILT, ON_REQUEST, PATCHES, SWITCHES, Patch
+
+__all__ = [
+    "already_patched",
+    "import_patched",
+    "inject",
+    "is_monkey_patched",
+    "monkey_patch",
+    "original",
+    "patch_function",
+    "slurp_properties",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+already_patched = LEDGER.switches
+"""The switches of `monkey_patch` that are on in this process, each with the value True."""
+
+
+def import_patched(
+    module_name: str,
+    *additional_modules: tuple[str, ModuleType],
+    **kw_additional_modules: ModuleType,
+) -> ModuleType:
+    """Import a private copy of a module that uses the green standard library.
+
+    The module's own package and the pure Python packages it imports are copied with it; the
+    ordinary import of any of them is not affected. A further call with the same additional
+    modules returns the same copy.
+
+    Args:
+        module_name: dotted name; that module is returned, not its top package.
+        additional_modules: pairs (name, module): what else stands in for which module.
+        kw_additional_modules: the same by keyword, for names without dots.
+    """
+    copies = _copies_with((*additional_modules, *kw_additional_modules.items()))
+    return copies.import_target(module_name)
+
+
+def inject(
+    module_name: str,
+    new_globals: MutableMapping[str, Any] | None,
+    *additional_modules: tuple[str, ModuleType],
+) -> ModuleType:
+    """Import a private green copy of a module and put its names into another namespace.
+
+    Args:
+        module_name: as for `import_patched`.
+        new_globals: gets every name of the copy that has no two leading underscores; `None`
+            to get only the copy.
+        additional_modules: as for `import_patched`.
+    """
+    module = import_patched(module_name, *additional_modules)
+    if new_globals is not None:
+        slurp_properties(module, new_globals)
+    return module
+
+
+def patch_function(
+    func: Callable[P, R], *additional_modules: tuple[str, ModuleType]
+) -> Callable[P, R]:
+    """Return the function over the same globals, with green modules in its own imports.
+
+    An import statement in its own body gives the green module or a private copy. It does not
+    in functions defined inside it, which take their builtins from the shared globals.
+
+    Args:
+        func: a function written in Python.
+        additional_modules: as for `import_patched`.
+    """
+    if not isinstance(func, FunctionType):
+        raise TypeError(f"patch_function takes a function written in Python, not {func!r}")
+    names = func.__globals__
+    package = names.get("__package__") or names["__name__"].rpartition(".")[0]
+    builtins = build_builtins(names, package, _copies_with(additional_modules))
+    # A function takes its builtins from its globals when it is made, and only then.
+    before = names["__builtins__"]
+    names["__builtins__"] = builtins
+    try:
+        green = FunctionType(
+            func.__code__, names, func.__name__, func.__defaults__, func.__closure__
+        )
+    finally:
+        names["__builtins__"] = before
+    green.__kwdefaults__ = func.__kwdefaults__
+    green.__annotations__ = func.__annotations__
+    green.__qualname__ = func.__qualname__
+    green.__module__ = func.__module__
+    green.__doc__ = func.__doc__
+    green.__dict__.update(func.__dict__)
+    return green
+
+
+def slurp_properties(
+    source: Any,
+    destination: MutableMapping[str, Any],
+    ignore: Iterable[str] = (),
+    srckeys: Iterable[str] | None = None,
+) -> None:
+    """Copy the attributes of an object into a mapping.
+
+    Args:
+        source: usually a module.
+        destination: usually the `globals()` of another.
+        ignore: names that stay away, beside those with two leading underscores.
+        srckeys: the names to copy; `None` for all.
+    """
+    keys = dir(source) if srckeys is None else srckeys
+    unwanted = frozenset(ignore)
+    for name in keys:
+        if not name.startswith("__") and name not in unwanted:
+            destination[name] = getattr(source, name)
+
+
+def monkey_patch(**on: bool) -> None:
+    """Replace blocking functions and classes of the standard library by green ones.
+
+    Modules are changed in place, so everybody sees it who looks names up in them from now
+    on; `from socket import socket` done before keeps the original. Calls add up, and a
+    switch that is on stays as it is.
+
+    Args:
+        on: switches: `os`, `select`, `socket`, `thread`, `time`, `subprocess`, `builtins`
+            (also `__builtin__`), `psycopg`, `MySQLdb`, and `all`. With `all` its value holds
+            for those not named. Without, those not named are on if none is True, else off.
+            `builtins` and `MySQLdb` are off unless named.
+
+    Raises:
+        TypeError: there is no such switch.
+        NotImplementedError: `psycopg=True` or `MySQLdb=True`: there is no green form of it.
+    """
+    chosen = [switch for switch in _chosen(on) if switch not in already_patched]
+    get_hub()
+    ready = [(patch, _modules_of(patch)) for patch in PATCHES if patch.switch in chosen]
+    for patch, (real, green) in ready:
+        for name in patch.names:
+            if name in vars(real) and name in vars(green):
+                LEDGER.set(real, name, getattr(green, name))
+    already_patched.update(dict.fromkeys(chosen, True))
+
+
+def is_monkey_patched(module: str | ModuleType) -> bool:
+    """Tell whether a switch of `monkey_patch` is on, by its name or the module so named."""
+    name = module.__name__ if isinstance(module, ModuleType) else module
+    return name in already_patched
+
+
+def _chosen(on: dict[str, bool]) -> list[str]:
+    """Work out which switches a call of `monkey_patch` turns on, in the order of the table."""
+    wanted = dict(on)
+    if "__builtin__" in wanted:
+        wanted["builtins"] = wanted.pop("__builtin__")
+    default = wanted.pop("all") if "all" in wanted else not any(wanted.values())
+    for name, value in wanted.items():
+        if name in NOT_BUILT and value:
+            raise NotImplementedError(f"monkey_patch({name}=True): there is no green {name} yet")
+        if name not in NOT_BUILT and name not in SWITCHES:
+            known = ", ".join(("all", *SWITCHES, *sorted(NOT_BUILT)))
+            raise TypeError(f"monkey_patch() has no switch {name!r}; it has {known}")
+    return [
+        switch for switch in SWITCHES if wanted.get(switch, default and switch not in ON_REQUEST)
+    ]
+
+
+def _modules_of(patch: Patch) -> tuple[ModuleType, ModuleType]:
+    return importlib.import_module(patch.module), importlib.import_module(patch.green)
+
+
+_copies: dict[frozenset[tuple[str, ModuleType]], PrivateCopies] = {}
+
+
+def _copies_with(additional: Iterable[tuple[str, ModuleType]]) -> PrivateCopies:
+    given = dict(additional)
+    key = frozenset(given.items())
+    copies = _copies.get(key)
+    return copies if copies is not None else _copies.setdefault(key, PrivateCopies(given))
