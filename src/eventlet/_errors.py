@@ -14,6 +14,7 @@ __all__ = [
     "EmbeddingError",
     "EventletError",
     "HubClosed",
+    "HubError",
     "IOClosed",
     "MainloopBlocked",
     "UnsupportedRuntime",
@@ -43,6 +44,10 @@ class HubClosed(EventletError, RuntimeError):
 
     def __init__(self) -> None:
         super().__init__("the hub of this OS thread is closed; nothing can park on it any more")
+
+
+class HubError(EventletError):
+    """No hub of the wanted kind can be had."""
 
 
 class UnsupportedRuntime(EventletError, RuntimeError):

@@ -18,6 +18,9 @@ each wait asks the kernel anew. On a number nobody owns that is a one-shot arm; 
 number the edge registration is repeated, which announces once more what is ready and takes
 nothing from the owner.
 
+A reader's ticket is used again for the next wait when it was woken without a time limit:
+then nobody but this record ever held it, so no late wake can find it.
+
 A level-only poller turns owned descriptors into armed-per-wait ones; callers see no
 difference.
 
@@ -27,6 +30,8 @@ waiters, makes the kernel forget, and only then may the number be closed.
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from greenlet import getcurrent
 
 from eventlet._core.poller import READ, READ_SIDE, STICKY, WRITE, WRITE_SIDE
 from eventlet._core.wait_queue import Ticket, interrupt, wake
@@ -56,6 +61,7 @@ class Descriptor:
         "can_read",
         "can_write",
         "closed",
+        "crowded",
         "exact",
         "fd",
         "foreign",
@@ -66,6 +72,7 @@ class Descriptor:
         "reader",
         "recycled",
         "registered",
+        "spare_reader",
         "writer",
     )
 
@@ -77,11 +84,13 @@ class Descriptor:
         self.can_read = True
         self.can_write = True
         self.reader: Ticket | None = None
+        self.spare_reader: Ticket | None = None
         self.writer: Ticket | None = None
         self.more_readers: list[Ticket] = []
         self.more_writers: list[Ticket] = []
         self.foreign: list[tuple[Ticket, int]] = []
         self.registered = False
+        self.crowded = True  # not registered, or somebody besides one reader and one writer
         self.always_ready = False
         self.closed = False
         self.recycled = False
@@ -105,26 +114,28 @@ class Descriptor:
             DescriptorClosed: it was closed while we waited.
         """
         hub = self.hub
-        if self.closed:
-            raise self.error_when_closed()
-        ticket = hub.ticket()
-        if self.reader is None:
-            self.reader = ticket
-        elif shared or not waiter_policy.exclusive:
-            self.more_readers.append(ticket)
+        thread = getcurrent()
+        if self.reader is not None or self.closed or thread is hub.greenlet:
+            return self._wait_crowded(READ, timeout, shared)
+        ticket = self.spare_reader
+        if ticket is None:
+            ticket = Ticket(hub, thread)
         else:
-            raise DescriptorBusy(self.fd, "read", hub.describe(self.reader.thread))
+            self.spare_reader = None
+            ticket.thread = thread
+            ticket.state = 0
+        self.reader = ticket
         try:
             if not self.registered:
-                self._arm()
-                if self.always_ready:
-                    wake(ticket, READ)
-            return hub.park(ticket, timeout)
+                self._arm_for(ticket, READ)
+            if timeout is not None:
+                return hub.park(ticket, timeout)
+            flags = hub.park(ticket)
+            self.spare_reader = ticket
+            return flags
         finally:
             if self.reader is ticket:
                 self.reader = None
-            elif self.more_readers and ticket in self.more_readers:
-                self.more_readers.remove(ticket)
 
     def wait_write(self, timeout: float | None = None, shared: bool = False) -> Any:
         """Park the calling green thread until the descriptor can be written.
@@ -132,26 +143,49 @@ class Descriptor:
         Arguments, result and errors are those of `wait_read`.
         """
         hub = self.hub
-        if self.closed:
-            raise self.error_when_closed()
-        ticket = hub.ticket()
-        if self.writer is None:
-            self.writer = ticket
-        elif shared or not waiter_policy.exclusive:
-            self.more_writers.append(ticket)
-        else:
-            raise DescriptorBusy(self.fd, "write", hub.describe(self.writer.thread))
+        thread = getcurrent()
+        if self.writer is not None or self.closed or thread is hub.greenlet:
+            return self._wait_crowded(WRITE, timeout, shared)
+        ticket = Ticket(hub, thread)
+        self.writer = ticket
         try:
             if not self.registered:
-                self._arm()
-                if self.always_ready:
-                    wake(ticket, WRITE)
+                self._arm_for(ticket, WRITE)
             return hub.park(ticket, timeout)
         finally:
             if self.writer is ticket:
                 self.writer = None
-            elif self.more_writers and ticket in self.more_writers:
-                self.more_writers.remove(ticket)
+
+    def _wait_crowded(self, side: int, timeout: float | None, shared: bool) -> Any:
+        """Wait where the common case does not apply: closed, or somebody waits already."""
+        if self.closed:
+            raise self.error_when_closed()
+        ticket = self.hub.ticket()
+        holder = self.reader if side == READ else self.writer
+        if holder is not None and not shared and waiter_policy.exclusive:
+            name = "read" if side == READ else "write"
+            raise DescriptorBusy(self.fd, name, self.hub.describe(holder.thread))
+        queue = self.more_readers if side == READ else self.more_writers
+        queue.append(ticket)
+        self.crowded = True
+        try:
+            if not self.registered:
+                self._arm_for(ticket, side)
+            return self.hub.park(ticket, timeout)
+        finally:
+            if ticket in queue:
+                queue.remove(ticket)
+            self._note_crowd()
+
+    def _arm_for(self, ticket: Ticket, side: int) -> None:
+        self._arm()
+        if self.always_ready:
+            wake(ticket, side)
+
+    def _note_crowd(self) -> None:
+        self.crowded = bool(
+            not self.registered or self.more_readers or self.more_writers or self.foreign
+        )
 
     # -- waiting (foreign) ----------------------------------------------------------
 
@@ -186,12 +220,15 @@ class Descriptor:
         except BaseException:
             self.foreign = [entry for entry in self.foreign if entry[0] is not ticket]
             raise
+        finally:
+            self._note_crowd()
         if self.always_ready:
             wake(ticket, (self.fd, sides))
 
     def discard_foreign(self, ticket: Ticket) -> None:
         """End a foreign wait; the last one of a number nobody owns is forgotten."""
         self.foreign = [entry for entry in self.foreign if entry[0] is not ticket]
+        self._note_crowd()
         if not self.owned and not self.foreign and not self.closed:
             self.hub.drop_descriptor(self)
 
@@ -210,6 +247,7 @@ class Descriptor:
             if self.owned and poller.edge_triggered:
                 poller.register(self.fd)
                 self.registered = True
+                self._note_crowd()
                 return
             sides = 0
             for _, wanted in self.foreign:
@@ -243,8 +281,6 @@ class Descriptor:
                     ticket.state = 1
                     ticket.value = flags
                     self.hub.ready.append(ticket)
-            if self.more_readers:
-                self._wake_more(self.more_readers, flags)
         if flags & WRITE_SIDE:
             self.can_write = True
             ticket = self.writer
@@ -254,8 +290,15 @@ class Descriptor:
                     ticket.state = 1
                     ticket.value = flags
                     self.hub.ready.append(ticket)
-            if self.more_writers:
-                self._wake_more(self.more_writers, flags)
+        if self.crowded:
+            self._announce_to_crowd(flags)
+
+    def _announce_to_crowd(self, flags: int) -> None:
+        """Tell those besides the one reader and the one writer; arm for the next time."""
+        if flags & READ_SIDE and self.more_readers:
+            self._wake_more(self.more_readers, flags)
+        if flags & WRITE_SIDE and self.more_writers:
+            self._wake_more(self.more_writers, flags)
         if self.foreign:
             self._announce_foreign(flags)
         if not self.registered:
@@ -268,15 +311,22 @@ class Descriptor:
             wake(ticket, flags)
 
     def _announce_foreign(self, flags: int) -> None:
+        more = False
         for side, ready in ((READ, READ_SIDE), (WRITE, WRITE_SIDE)):
-            if flags & ready:
-                for ticket, sides in self.foreign:
-                    if sides & side and wake(ticket, (self.fd, flags)):
-                        break
-        if self.registered:
-            self.foreign = [entry for entry in self.foreign if entry[0].state == 0]
-            if self.foreign:
-                self._arm()  # announce once more what the first one leaves
+            if flags & ready and self._wake_foreign(side, flags):
+                more = True
+        if more and self.registered:
+            self._arm()  # have it announced once more, for what the first one leaves
+
+    def _wake_foreign(self, side: int, flags: int) -> bool:
+        """Wake the first who waits for `side`; return whether somebody else does too."""
+        woken = False
+        for ticket, sides in self.foreign:
+            if sides & side and ticket.state == 0:
+                if woken:
+                    return True
+                woken = wake(ticket, (self.fd, flags))
+        return False
 
     def _arm_again(self) -> None:
         """A one-shot report disarmed both sides: arm for whoever still waits."""
@@ -329,6 +379,8 @@ class Descriptor:
         self.reader = self.writer = None
         self.more_readers, self.more_writers, self.foreign = [], [], []
         self.registered = False
+        self.crowded = True
+        self.spare_reader = None
         self.can_read = self.can_write = True
 
     def __repr__(self) -> str:

@@ -8,7 +8,7 @@ A ticket that is no longer pending stays in the heap until its deadline or until
 entries are more than half of at least a thousand; then the heap is rebuilt.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -127,6 +127,17 @@ class Timers:
             return
         for entry in live:
             heappush(self.heap, entry)
+
+    def clear(self) -> None:
+        """Drop every entry; none of them fires."""
+        self.heap.clear()
+        self.cancelled = 0
+
+    def __iter__(self) -> Iterator[tuple[float, Ticket]]:
+        """Yield pairs (deadline, live ticket), first deadline first."""
+        for deadline, _, ticket in sorted(self.heap, key=lambda entry: entry[:2]):
+            if ticket.state == PENDING:
+                yield deadline, ticket
 
     def __len__(self) -> int:
         return sum(entry[2].state == PENDING for entry in self.heap)
