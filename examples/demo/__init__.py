@@ -1,0 +1,1 @@
+"""`python -m examples.demo`: the three patterns on real input, in under a minute."""
