@@ -1,0 +1,1 @@
+"""Wire protocols: bytes in, facts or refusals out; no sockets, clocks or threads."""

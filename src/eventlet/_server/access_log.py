@@ -1,0 +1,164 @@
+"""Where the server writes: the log objects people pass in, and the line for each request."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from eventlet._server.response_head import PerSecond
+
+__all__ = [
+    "DEFAULT_LOG_FORMAT",
+    "AccessLog",
+    "Logger",
+    "LoggerFileWrapper",
+    "LoggerNull",
+    "ServerLog",
+    "escape",
+    "get_logger",
+]
+
+DEFAULT_LOG_FORMAT = (
+    '%(client_ip)s - - [%(date_time)s] "%(request_line)s"'
+    " %(status_code)s %(body_length)s %(wall_seconds).6f"
+)
+
+
+class Logger(Protocol):
+    """What the server writes its lines to."""
+
+    def info(self, msg: str, /, *args: Any, **kwargs: Any) -> None: ...
+
+    def debug(self, msg: str, /, *args: Any, **kwargs: Any) -> None: ...
+
+
+class LoggerNull:
+    """A logger that drops everything."""
+
+    def _drop(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    write = info = debug = error = exception = _drop
+
+
+class LoggerFileWrapper(LoggerNull):
+    """Make a logger of anything with a `write(str)`: one message, one line.
+
+    Args:
+        log: where the lines go.
+        debug: write debug messages too.
+    """
+
+    def __init__(self, log: Any, debug: bool) -> None:
+        self.log = log
+        self._debug = debug
+
+    def info(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        self.write(msg, *args)
+
+    def debug(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        if self._debug:
+            self.write(msg, *args)
+
+    def write(self, msg: str, *args: Any) -> None:
+        """Write one line; `args` are filled into the message."""
+        self.log.write((msg % args if args else msg) + "\n")
+
+
+def get_logger(log: Any, debug: bool) -> Logger:
+    """Give the logger for what a caller passed as `log`.
+
+    An object with callable `info` and `debug` is used as it is, anything else is written to;
+    None means the standard error of now.
+    """
+    if callable(getattr(log, "info", None)) and callable(getattr(log, "debug", None)):
+        logger: Logger = log
+        return logger
+    return LoggerFileWrapper(sys.stderr if log is None else log, debug)
+
+
+def escape(text: str) -> str:
+    """Make what a client sent fit for one line of a log; one that fits comes back as it is."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class ServerLog:
+    """What a server says about itself, each line with the number of its process.
+
+    One finished text is handed on, never a text and arguments: a `log` that people pass in may
+    take no more than that.
+    """
+
+    def __init__(self, logger: Logger, pid: int) -> None:
+        self._info = logger.info
+        self._debug = logger.debug
+        self._pid = pid
+
+    def note(self, what: str) -> None:
+        """Say what an operator wants to know."""
+        self._info(f"({self._pid}) {what}")
+
+    def detail(self, what: str) -> None:
+        """Say what helps to find a fault."""
+        self._debug(f"({self._pid}) {what}")
+
+    def traceback(self) -> str:
+        """Write the traceback of the exception being handled, and return it."""
+        text = traceback.format_exc()
+        self._info(text)
+        return text
+
+
+class AccessLog:
+    """Write one line for each request.
+
+    Args:
+        write: takes the line.
+        log_format: %-format over `client_ip client_port date_time request_line status_code
+            body_length wall_seconds`.
+        log_x_forwarded_for: put the addresses of X-Forwarded-For before the peer's.
+    """
+
+    def __init__(
+        self, write: Callable[[str], None], log_format: str, log_x_forwarded_for: bool
+    ) -> None:
+        self._write = write
+        self._format = log_format
+        self._forwarded = log_x_forwarded_for
+
+    def client_ip(self, peer: str, forwarded_for: str | None) -> str:
+        """Name the client of a request: forwarding addresses, then the peer, by commas."""
+        if not self._forwarded or not forwarded_for:
+            return peer
+        return f"{escape(forwarded_for)},{peer}".replace(" ", "")
+
+    def request(
+        self,
+        client_ip: str,
+        client_port: str,
+        request_line: str,
+        status_code: int,
+        body_length: int,
+        wall_seconds: float,
+    ) -> None:
+        """Write the line of one request; `body_length` counts all bytes sent for it."""
+        self._write(
+            self._format
+            % {
+                "client_ip": client_ip,
+                "client_port": client_port,
+                "date_time": _date_time(),
+                "request_line": escape(request_line),
+                "status_code": status_code,
+                "body_length": body_length,
+                "wall_seconds": wall_seconds,
+            }
+        )
+
+
+_date_time = PerSecond(lambda second: time.strftime("%d/%b/%Y %H:%M:%S", time.localtime(second)))

@@ -1,0 +1,492 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventlet._protocols.http1 import (
+    MAX_FIELDS,
+    BadRequest,
+    HeadCollector,
+    HeaderLineTooLong,
+    HeadersTooLarge,
+    HeadLimits,
+    RequestLineTooLong,
+    RequestRefused,
+    TooManyFields,
+    UnsupportedCoding,
+    UnsupportedVersion,
+    parse_head,
+)
+
+
+def head(*lines: str) -> bytes:
+    return "\r\n".join(lines).encode("latin-1")
+
+
+# --- what is read -----------------------------------------------------------------------
+
+
+def test_a_head_is_taken_apart() -> None:
+    request = parse_head(
+        head(
+            "POST /a?b=c HTTP/1.1",
+            "Host: example.com:80",
+            "content-TYPE:text/plain",
+            "Content-Length: 5",
+            "X-Thing: \t one two\t ",
+        )
+    )
+
+    assert request.line == "POST /a?b=c HTTP/1.1"
+    assert (request.method, request.target, request.minor) == ("POST", "/a?b=c", 1)
+    assert request.fields == [
+        ("Host", "example.com:80"),
+        ("content-TYPE", "text/plain"),
+        ("Content-Length", "5"),
+        ("X-Thing", "one two"),
+    ]
+    assert request.variables == {
+        "HTTP_HOST": "example.com:80",
+        "CONTENT_TYPE": "text/plain",
+        "CONTENT_LENGTH": "5",
+        "HTTP_X_THING": "one two",
+    }
+    assert (request.content_length, request.is_chunked) == (5, False)
+
+
+def test_repeated_fields_are_joined_in_order() -> None:
+    request = parse_head(head("GET / HTTP/1.1", "Accept: a", "X: 1", "Accept: b", "accept: c"))
+
+    assert request.variables == {"HTTP_ACCEPT": "a,b,c", "HTTP_X": "1"}
+    assert len(request.fields) == 4
+
+
+def test_repeated_cookies_are_joined_as_cookies() -> None:
+    request = parse_head(head("GET / HTTP/1.1", "Cookie: a=1", "Cookie: b=2"))
+
+    assert request.variables["HTTP_COOKIE"] == "a=1; b=2"
+
+
+def test_a_name_with_an_underscore_is_a_field_but_no_variable() -> None:
+    request = parse_head(head("GET / HTTP/1.1", "X_A: 1", "Content_Length: 7", "X-A: 2"))
+
+    assert request.variables == {"HTTP_X_A": "2"}
+    assert request.fields == [("X_A", "1"), ("Content_Length", "7"), ("X-A", "2")]
+    assert request.content_length is None
+
+
+def test_bytes_above_127_are_one_character_each() -> None:
+    request = parse_head("GET /ü HTTP/1.1\r\nX: café".encode())
+
+    assert request.target == "/Ã¼"
+    assert request.variables["HTTP_X"] == "cafÃ©"
+
+
+def test_only_blanks_and_tabs_are_stripped_from_a_value() -> None:
+    request = parse_head(b"GET / HTTP/1.1\r\nX: \xa0value\x85 ")
+
+    assert request.variables["HTTP_X"] == "\xa0value\x85"
+
+
+@pytest.mark.parametrize("method", ["GET", "BREW", "get", "M-SEARCH", "x!#$%&'*+.^_`|~0"])
+def test_any_name_is_a_method(method: str) -> None:
+    assert parse_head(head(f"{method} / HTTP/1.1")).method == method
+
+
+@pytest.mark.parametrize(
+    "version, minor", [("HTTP/1.0", 0), ("HTTP/1.1", 1), ("HTTP/1.2", 1), ("HTTP/1.9", 1)]
+)
+def test_every_version_1_is_spoken(version: str, minor: int) -> None:
+    assert parse_head(head(f"GET / {version}")).minor == minor
+
+
+@pytest.mark.parametrize(
+    "version, options, keep_alive",
+    [
+        ("HTTP/1.1", [], True),
+        ("HTTP/1.1", ["close"], False),
+        ("HTTP/1.1", ["Close"], False),
+        ("HTTP/1.1", ["x, close"], False),
+        ("HTTP/1.1", ["keep-alive, close"], False),
+        ("HTTP/1.1", ["x", "close"], False),
+        ("HTTP/1.1", ["closed"], True),
+        ("HTTP/1.0", [], False),
+        ("HTTP/1.0", ["Keep-Alive"], True),
+        ("HTTP/1.0", ["x,keep-alive"], True),
+        ("HTTP/1.0", ["close, keep-alive"], False),
+    ],
+)
+def test_connection_is_a_list_of_options(
+    version: str, options: list[str], keep_alive: bool
+) -> None:
+    request = parse_head(head(f"GET / {version}", *(f"Connection: {o}" for o in options)))
+
+    assert request.keep_alive is keep_alive
+
+
+@pytest.mark.parametrize(
+    "host", ["a", "a.b-c_d~:80", "127.0.0.1", "[::1]", "[::1]:8080", "0.0.0.0=5000", "a:", "%41"]
+)
+def test_hosts_with_and_without_a_port(host: str) -> None:
+    assert parse_head(head("GET / HTTP/1.1", f"Host: {host}")).variables["HTTP_HOST"] == host
+
+
+def test_no_host_is_fine() -> None:
+    assert parse_head(head("GET / HTTP/1.1")).variables == {}
+
+
+# --- one framing decision ------------------------------------------------------------------
+
+
+def test_neither_length_nor_coding_means_no_body() -> None:
+    request = parse_head(head("POST / HTTP/1.1"))
+
+    assert (request.content_length, request.is_chunked) == (None, False)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [["chunked"], ["Chunked"], ["gzip, chunked"], ["gzip", "chunked"], ["identity,\tchunked"]],
+)
+def test_chunked_as_the_last_coding(values: list[str]) -> None:
+    request = parse_head(
+        head("POST / HTTP/1.1", *(f"Transfer-Encoding: {value}" for value in values))
+    )
+
+    assert request.is_chunked
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "gzip",
+        "identity",
+        "chunked, gzip",
+        "chunked, chunked",
+        "chunked, identity, chunked",
+        "chunked,",
+        "xchunked",
+        "chunked;q=1",
+        '"chunked"',
+    ],
+)
+def test_a_coding_whose_end_is_not_certain_is_refused(value: str) -> None:
+    with pytest.raises(BadRequest):
+        parse_head(head("POST / HTTP/1.1", f"Transfer-Encoding: {value}"))
+
+
+@pytest.mark.parametrize("value", ["br, chunked", ", chunked", "chunke\xe9, chunked"])
+def test_a_coding_nobody_knows_is_not_implemented(value: str) -> None:
+    with pytest.raises(UnsupportedCoding) as caught:
+        parse_head(head("POST / HTTP/1.1", f"Transfer-Encoding: {value}"))
+
+    assert caught.value.status == 501
+
+
+def test_a_coding_on_version_1_0_is_refused() -> None:
+    with pytest.raises(BadRequest, match=r"HTTP/1\.0"):
+        parse_head(head("POST / HTTP/1.0", "Transfer-Encoding: chunked"))
+
+
+def test_length_and_coding_together_are_refused() -> None:
+    with pytest.raises(BadRequest, match="both"):
+        parse_head(head("POST / HTTP/1.1", "Content-Length: 3", "Transfer-Encoding: chunked"))
+
+
+def test_chunked_wins_where_that_is_asked_for() -> None:
+    request = parse_head(
+        head("POST / HTTP/1.1", "Content-Length: 3", "Transfer-Encoding: chunked"),
+        chunked_wins=True,
+    )
+
+    assert (request.content_length, request.is_chunked) == (None, True)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "-1", "-0", "+3", "1_0", "0x3", "3 1", "3,3", "3.0", "²", "٣", "1" * 19, "abc"],
+)
+def test_a_length_is_ascii_digits(value: str) -> None:
+    line = f"Content-Length: {value}".encode()
+
+    with pytest.raises(BadRequest):
+        parse_head(b"POST / HTTP/1.1\r\n" + line)
+
+
+def test_a_length_may_have_leading_zeros() -> None:
+    assert parse_head(head("POST / HTTP/1.1", "Content-Length: 007")).content_length == 7
+
+
+@pytest.mark.parametrize(
+    "name, first, second",
+    [
+        ("Content-Length", "3", "2"),
+        ("Content-Length", "3", "3"),
+        ("Content-Type", "a/b", "a/c"),
+        ("Host", "a", "b"),
+        ("Host", "a", "a"),
+    ],
+)
+def test_fields_that_must_be_single(name: str, first: str, second: str) -> None:
+    with pytest.raises(BadRequest, match=f"repeated {name}"):
+        parse_head(head("POST / HTTP/1.1", f"{name}: {first}", f"{name.upper()}: {second}"))
+
+
+# --- what is refused ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "GET",
+        "GET /",
+        "GET HTTP/1.1",
+        "GET  / HTTP/1.1",
+        "GET / HTTP/1.1 ",
+        " GET / HTTP/1.1",
+        "GET /a b HTTP/1.1",
+        "GET /a\tb HTTP/1.1",
+        "GET\t/ HTTP/1.1",
+        "GET / http/1.1",
+        "GET / HTTP/1.1.1",
+        "GET / HTTP/11",
+        "GET / HTTP/1.10",
+        "GET / HTTP/01.1",
+        "GET / HTTP/1.\xb9",
+        "GET / FTP/1.1",
+        "GET / RTSP/1.0",
+        "GET / ICE/1.0",
+        "GET: / HTTP/1.1",
+        "-GET / HTTP/1.1",
+        "G(T / HTTP/1.1",
+        "GET\xdf / HTTP/1.1",
+    ],
+)
+def test_a_request_line_that_is_none(line: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        parse_head(head(line))
+
+    assert (caught.value.status, caught.value.phrase) == (400, "Bad Request")
+
+
+@pytest.mark.parametrize("version", ["HTTP/2.0", "HTTP/3.0", "HTTP/0.9"])
+def test_other_major_versions_are_not_spoken(version: str) -> None:
+    with pytest.raises(UnsupportedVersion) as caught:
+        parse_head(head(f"GET / {version}"))
+
+    assert caught.value.status == 505
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "no colon",
+        "Host",
+        "Name : v",
+        " Name: v",
+        "\tName: v",
+        ": v",
+        "Na me: v",
+        "N\xe9: v",
+        "Name\xa0: v",
+        "Na(me: v",
+    ],
+)
+def test_a_header_line_that_is_none(line: str) -> None:
+    with pytest.raises(BadRequest):
+        parse_head(head("GET / HTTP/1.1", line))
+
+
+def test_folded_lines_are_refused() -> None:
+    with pytest.raises(BadRequest):
+        parse_head(head("GET / HTTP/1.1", "Long: one", " two"))
+
+
+@pytest.mark.parametrize("code", [*range(9), 11, 12, *range(14, 32), 127])
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        (b"GET /a", b"b HTTP/1.1"),
+        (b"GET / HTTP/1.1\r\nX", b"Y: z"),
+        (b"GET / HTTP/1.1\r\nX: a", b"b"),
+    ],
+)
+def test_control_characters_are_refused(code: int, before: bytes, after: bytes) -> None:
+    with pytest.raises(BadRequest, match="control character"):
+        parse_head(before + bytes([code]) + after)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\n\r", b"\r\r\n", b"\r\n\n"])
+@pytest.mark.parametrize(
+    "before, after", [(b"GET / HTTP/1.1", b"X: y"), (b"GET / HTTP/1.1\r\nX: a", b"Y: z")]
+)
+def test_line_ends_other_than_crlf_are_refused(end: bytes, before: bytes, after: bytes) -> None:
+    with pytest.raises(BadRequest):
+        parse_head(before + end + after)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["", "a,b", "a, b", "a/b", "u@a", "a?b", "a#b", "a b", "[::1", "::1", "a:b", "a:80:80", "é"],
+)
+def test_a_host_that_is_none(host: str) -> None:
+    with pytest.raises(BadRequest, match="Host"):
+        parse_head(f"GET / HTTP/1.1\r\nHost: {host}".encode())
+
+
+def test_the_number_of_fields_is_limited() -> None:
+    lines = [f"X{i}: {i}" for i in range(MAX_FIELDS)]
+    assert len(parse_head(head("GET / HTTP/1.1", *lines)).fields) == MAX_FIELDS
+
+    with pytest.raises(TooManyFields) as caught:
+        parse_head(head("GET / HTTP/1.1", *lines, "One: more"))
+
+    assert caught.value.status == 431
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_request_or_a_refusal(data: bytes) -> None:
+    try:
+        request = parse_head(b"GET / HTTP/1.1\r\n" + data)
+    except RequestRefused:
+        return
+    assert data.count(b"\n") + 1 == len(request.fields)
+
+
+# --- limits -------------------------------------------------------------------------------------
+
+
+LIMITS = HeadLimits(request_line=40, header_line=30, total=80)
+
+
+def line_of(length: int, start: str) -> str:
+    return start + "a" * (length - 2 - len(start))
+
+
+def test_a_request_line_may_not_reach_its_limit() -> None:
+    start = "GET /"
+    fits = start + "a" * (39 - 2 - len("GET / HTTP/1.1")) + " HTTP/1.1"
+    LIMITS.check(fits.encode())
+
+    with pytest.raises(RequestLineTooLong) as caught:
+        LIMITS.check(fits.replace("/", "/a").encode())
+
+    assert (caught.value.status, caught.value.phrase) == (414, "Request URI Too Long")
+
+
+def test_a_header_line_may_not_reach_its_limit() -> None:
+    LIMITS.check(head("GET / HTTP/1.1", line_of(29, "X: ")))
+
+    with pytest.raises(HeaderLineTooLong) as caught:
+        LIMITS.check(head("GET / HTTP/1.1", line_of(30, "X: ")))
+
+    assert (caught.value.status, caught.value.phrase) == (400, "Header Line Too Long")
+
+
+def test_all_header_lines_may_not_exceed_their_limit() -> None:
+    lines = [line_of(29, "X: "), line_of(29, "X: ")]
+    LIMITS.check(head("GET / HTTP/1.1", *lines, line_of(22, "X: ")))
+
+    with pytest.raises(HeadersTooLarge) as caught:
+        LIMITS.check(head("GET / HTTP/1.1", *lines, line_of(23, "X: ")))
+
+    assert (caught.value.status, caught.value.phrase) == (400, "Headers Too Large")
+
+
+# --- gathering ----------------------------------------------------------------------------------
+
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@pytest.mark.parametrize("size", range(1, len(REQUEST) + 1))
+def test_a_head_in_pieces_of_any_size(size: int) -> None:
+    collector = HeadCollector(HeadLimits())
+    pieces = [REQUEST[i : i + size] for i in range(0, len(REQUEST), size)]
+
+    found = [collector.feed(piece) for piece in pieces]
+
+    assert found[:-1] == [None] * (len(pieces) - 1)
+    assert found[-1] == (REQUEST[:-4], b"")
+
+
+def test_what_follows_a_head_is_handed_back() -> None:
+    assert HeadCollector(HeadLimits()).feed(REQUEST + b"next") == (REQUEST[:-4], b"next")
+
+
+@pytest.mark.parametrize("pieces", [[b"\r\n\r\n", REQUEST], [b"\r", b"\n" + REQUEST]])
+def test_empty_lines_before_a_request_are_skipped(pieces: list[bytes]) -> None:
+    collector = HeadCollector(HeadLimits())
+
+    assert [collector.feed(piece) for piece in pieces] == [None, (REQUEST[:-4], b"")]
+
+
+def test_empty_lines_have_an_end() -> None:
+    collector = HeadCollector(LIMITS)
+
+    with pytest.raises(HeadersTooLarge):
+        for _ in range(80):
+            collector.feed(b"\r\n")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1\n",
+        b"GET / HTTP/1.1\nHost: a\n\n",
+        b"\n",
+        b"HELO there\r\n",
+        b"GET /\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"GET / HTTP/1.1\r\nX: \0",
+        b"GET / HTTP/1.1\r\nX: a\rb\r\n",
+    ],
+)
+def test_what_can_never_be_a_head_is_refused_before_its_end(data: bytes) -> None:
+    with pytest.raises(BadRequest):
+        HeadCollector(HeadLimits()).feed(data)
+
+
+@pytest.mark.parametrize(
+    "data, refusal",
+    [
+        (b"GET /" + b"a" * 40, RequestLineTooLong),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 30, HeaderLineTooLong),
+        (b"GET / HTTP/1.1\r\n" + b"X: aaaaaaaaaaaaaaa\r\n" * 5, HeadersTooLarge),
+        (b"GET / HTTP/1.1\r\n" + b"X: aaaaaaaaaaaaaaa\r\n" * 5 + b"\r\n", HeadersTooLarge),
+    ],
+)
+def test_limits_hold_before_the_end_of_a_head(
+    data: bytes, refusal: type[RequestRefused]
+) -> None:
+    with pytest.raises(refusal):
+        HeadCollector(LIMITS).feed(data)
+
+    collector = HeadCollector(LIMITS)
+    with pytest.raises(refusal):
+        for i in range(len(data)):
+            collector.feed(data[i : i + 1])
+
+
+@given(st.lists(st.binary(min_size=1, max_size=30), max_size=20))
+def test_the_verdict_does_not_depend_on_the_pieces(pieces: list[bytes]) -> None:
+    def verdict(parts: list[bytes]) -> object:
+        collector = HeadCollector(HeadLimits())
+        rest = b""
+        try:
+            for i, part in enumerate(parts):
+                found = collector.feed(part)
+                if found is not None:
+                    rest = found[1] + b"".join(parts[i + 1 :])
+                    return parse_head(found[0]), rest
+        except RequestRefused:
+            return "refused"
+        return None
+
+    prefix = [b"GET / HTTP/1.1\r\nHost: a\r\nX: "]
+    whole = verdict([b"".join(prefix + pieces + [b"\r\n\r\n"])])
+
+    assert verdict([*prefix, *pieces, b"\r\n\r\n"]) == whole

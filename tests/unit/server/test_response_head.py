@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import pytest
+
+from eventlet._server.response_head import (
+    InvalidResponse,
+    PerSecond,
+    check_head,
+    date_line,
+    field_label,
+    field_value,
+    format_date_time,
+    format_fields,
+    status_line,
+)
+
+
+@pytest.mark.parametrize(
+    "status, code", [("200 OK", 200), ("404 Not Found", 404), ("299 ", 299), ("500", 500)]
+)
+def test_status_lines(status: str, code: int) -> None:
+    assert status_line("HTTP/1.1", status) == (f"HTTP/1.1 {status}", code)
+
+
+@pytest.mark.parametrize("status", ["", "OK", "20 OK", "2000 OK", "200OK", "099 X", b"200 OK", 200])
+def test_a_status_that_is_none(status: Any) -> None:
+    with pytest.raises(InvalidResponse, match="status"):
+        status_line("HTTP/1.1", status)
+
+
+@pytest.mark.parametrize(
+    "name, label",
+    [
+        ("content-type", "Content-Type"),
+        ("CONTENT-type", "Content-Type"),
+        ("ETag", "Etag"),
+        ("x-a_b", "X-A_b"),
+        ("1st-x", "1st-X"),
+    ],
+)
+def test_names_are_capitalised_part_by_part(name: str, label: str) -> None:
+    assert field_label(name, True)[0] == label
+    assert field_label(name, False)[0] == name
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a:", "a\n", "é", "ß", b"a", 1, None])
+def test_a_header_name_that_is_none(name: Any) -> None:
+    with pytest.raises(InvalidResponse, match="header name"):
+        field_label(name, True)
+
+
+def test_numbers_are_values() -> None:
+    assert field_value("X", 5) == "5"
+    assert field_value("X", "5") == "5"
+
+
+@pytest.mark.parametrize("value", [b"a", None, 1.5, ["a"]])
+def test_a_value_of_another_type_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidResponse, match="X-Thing"):
+        field_value("X-Thing", value)
+
+
+def test_values_are_latin_1() -> None:
+    assert check_head(["X: café"]) == b"X: caf\xe9\r\n"
+
+
+@pytest.mark.parametrize("value", ["a\r\nX: b", "a\nb", "a\rb", "a\0b", "a\x7fb", "\u20ac"])
+def test_a_value_that_would_break_the_head_is_refused(value: str) -> None:
+    with pytest.raises(InvalidResponse, match="X-Thing"):
+        check_head(["HTTP/1.1 200 OK", f"X-Thing: {value}", "Y: z"])
+
+
+def test_no_fields_are_no_bytes() -> None:
+    assert format_fields([], True) == b""
+    assert format_fields([("a", 1)], True) == b"A: 1\r\n"
+
+
+def test_dates() -> None:
+    assert format_date_time(784111777) == "Sun, 06 Nov 1994 08:49:37 GMT"
+
+
+def test_the_date_line_is_of_now() -> None:
+    line = date_line().decode()
+
+    assert line.startswith("Date: ")
+    parsedate_to_datetime(line[6:].strip())
+
+
+def test_a_value_per_second_is_made_once_in_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[float] = []
+    value = PerSecond(lambda second: made.append(second) or second)  # type: ignore[func-returns-value]
+    now = 100.2
+    monkeypatch.setattr("eventlet._server.response_head.time.time", lambda: now)
+
+    first = [value(), value()]
+    now = 101.0
+    second = value()
+
+    assert (first, second, made) == ([100, 100], 101, [100, 101])
