@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import eventlet
 from eventlet.greenio import GreenSocket, shutdown_safe
+from eventlet.greenthread import GreenThread
 from eventlet.queue import Full
 
 MAX_LINE_BYTES = 1024
@@ -115,7 +116,7 @@ class Room:
         return ", ".join(self.guests) or "nobody"
 
 
-def dismiss(guest: Guest, writer: eventlet.greenthread.GreenThread) -> None:
+def dismiss(guest: Guest, writer: GreenThread) -> None:
     """Let the writer send what is queued, for a second at most, then end it."""
     with eventlet.Timeout(1, False):
         guest.outbox.put(None)

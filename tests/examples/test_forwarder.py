@@ -20,6 +20,11 @@ def target() -> Iterator[socket.socket]:
         yield listener
 
 
+def say_all(sock: socket.socket, data: bytes) -> None:
+    sock.sendall(data)
+    sock.shutdown(socket.SHUT_WR)
+
+
 def address_of(listener: socket.socket) -> str:
     host, port = listener.getsockname()
     return f"{host}:{port}"
@@ -30,9 +35,7 @@ def test_bytes_and_end_of_file_go_both_ways(target: socket.socket) -> None:
     with example("forwarder", address_of(target)) as forwarder, forwarder.connect() as client:
         server, _ = target.accept()
         with server:
-            sender = threading.Thread(
-                target=lambda: (client.sendall(question), client.shutdown(socket.SHUT_WR))
-            )
+            sender = threading.Thread(target=say_all, args=(client, question))
             sender.start()
 
             assert read_all(server) == question
