@@ -302,7 +302,7 @@ class Descriptor:
         if self.foreign:
             self._announce_foreign(flags)
         if not self.registered:
-            self._arm_again()
+            self.announce_again()
 
     def _wake_more(self, tickets: list[Ticket], flags: int) -> None:
         waiting = tickets[:]
@@ -328,8 +328,11 @@ class Descriptor:
                 woken = wake(ticket, (self.fd, flags))
         return False
 
-    def _arm_again(self) -> None:
-        """A one-shot report disarmed both sides: arm for whoever still waits."""
+    def announce_again(self) -> None:
+        """Have what is ready announced once more, to whoever still waits.
+
+        For one-shot reports, which disarm both sides, and for events that were dropped.
+        """
         self.foreign = [entry for entry in self.foreign if entry[0].state == 0]
         if self.closed:
             return

@@ -35,7 +35,7 @@ import greenlet
 from greenlet import getcurrent
 
 from eventlet._core.descriptor import Descriptor
-from eventlet._core.notifier import Notifier
+from eventlet._core.notifier import ClosedNotifier, Notifier
 from eventlet._core.poller import Poller
 from eventlet._core.pollers import default_poller
 from eventlet._core.timers import Timer, Timers
@@ -47,6 +47,10 @@ __all__ = ["IO_BUDGET", "Hub"]
 
 IO_BUDGET: Final = 64
 """I/O calls a green thread may make without parking before the next one yields."""
+
+_LONGEST_WAIT: Final = 24 * 3600.0  # seconds; the kernel's limit is about 24 days
+_END_OF_BATCH: Final = Ticket.__new__(Ticket)
+_END_OF_BATCH.state = SPENT
 
 
 class Hub:
@@ -64,20 +68,22 @@ class Hub:
         self.descriptors: dict[int, Descriptor] = {}
         self.threads: set[greenlet.greenlet] = set()
         self.poller: Poller = default_poller() if poller is None else poller
-        self.notifier = Notifier()
+        self.notifier: Notifier | ClosedNotifier = Notifier()
         self._watch_notifier()
         self.asleep = False
         self.closed = False
         self.stopping = False
         self.budget = IO_BUDGET
         self.debug_exceptions = True
-        self.on_earlier: Callable[[], None] | None = None
+        self._on_earlier: Callable[[], None] | None = None
         self.forked_thread: greenlet.greenlet | None = None
         self._notified = False
         self._embedder: greenlet.greenlet | None = None
+        self._joined_midway = False
         self._pass_limit: float | None = None
         self._pass_error: BaseException | None = None
         self._rebuilt = False
+        self.frozen: object = None
         self.greenlet = self._new_greenlet()
 
     # -- the one place where a green thread stops --------------------------------------
@@ -107,15 +113,20 @@ class Hub:
             BaseException: what was given to `interrupt`.
         """
         ticket.thread._ticket = ticket
-        if timeout is None:
-            return self._switch()
-        self.timers.add(self.clock() + (timeout if timeout > 0 else 0), ticket)
         try:
+            if timeout is None:
+                return self._switch()
+            self.timers.add(self.clock() + (timeout if timeout > 0 else 0), ticket)
             value = self._switch()
         except BaseException:
-            self.timers.note_cancelled()
+            # Spent also when somebody threw into this greenlet without the ticket.
+            ticket.state |= SPENT
+            ticket.exc = None  # its traceback refers to this frame
+            if timeout is not None:
+                self.timers.note_cancelled()
             raise
         if value is not EXPIRED:
+            ticket.value = None  # the heap keeps the ticket, not what it brought
             self.timers.note_cancelled()
         return value
 
@@ -125,7 +136,11 @@ class Hub:
         ticket.state = WOKEN
         self.ready.append(ticket)
         ticket.thread._ticket = ticket
-        self._switch()
+        try:
+            self._switch()
+        except BaseException:
+            ticket.state |= SPENT
+            raise
 
     def spend(self) -> None:
         """Yield because the caller's I/O budget is used up.
@@ -134,8 +149,14 @@ class Hub:
         another OS thread.
         """
         self.budget = IO_BUDGET
-        if get_ident() == self.ident and getcurrent() is not self.greenlet:
+        if get_ident() == self.ident and self.may_park():
             self.yield_()
+
+    def may_park(self) -> bool:
+        """Whether the calling greenlet can park: no loop runs in it, neither ours nor another."""
+        if self._on_earlier is not None and self._at_rest:
+            return False
+        return getcurrent() is not self.greenlet
 
     # -- making work ---------------------------------------------------------------------
 
@@ -153,7 +174,7 @@ class Hub:
         """Run a thread that has not started yet, in `seconds`."""
         ticket = Ticket(self, thread)
         thread._ticket = ticket  # type: ignore[attr-defined]  # greenlets take attributes
-        self._add_timer(self.clock() + seconds, ticket)
+        self._add_timer(self.clock() + (seconds if seconds > 0 else 0), ticket)
         return ticket
 
     def call_soon(self, func: Callable[..., object], *args: Any, **kwargs: Any) -> Timer:
@@ -200,7 +221,7 @@ class Hub:
 
     def _add_timer(self, deadline: float, ticket: Ticket) -> None:
         self.timers.add(deadline, ticket)
-        if self.asleep:
+        if self.asleep and self.timers.heap[0][2] is ticket:
             self.notify()
 
     def call_from_thread(self, func: Callable[..., object], *args: Any) -> Timer:
@@ -223,11 +244,15 @@ class Hub:
         """
         if self.closed:
             return False
-        if self.on_earlier is not None and get_ident() == self.ident:
-            self.on_earlier()
+        if self._on_earlier is not None and self._at_rest and get_ident() == self.ident:
+            self._on_earlier()
         elif not self._notified:
             self._notified = True
-            self.notifier.notify()
+            try:
+                self.notifier.notify()
+            except BaseException:  # a signal handler raised: the next one must write
+                self._notified = False
+                raise
         return True
 
     # -- descriptors -----------------------------------------------------------------------
@@ -288,6 +313,7 @@ class Hub:
             del self.descriptors[descriptor.fd]
             self.poller.forget(descriptor.fd)
         descriptor.registered = False
+        descriptor.crowded = True
 
     def describe(self, thread: Any) -> str:
         """Name a green thread in an error message."""
@@ -299,18 +325,18 @@ class Hub:
     def _new_greenlet(self, parent: greenlet.greenlet | None = None) -> greenlet.greenlet:
         hub_greenlet = greenlet.greenlet(self._run, parent)
         self._switch: Callable[[], Any] = hub_greenlet.switch
+        self._at_rest = True
         return hub_greenlet
 
     def _revive_and_switch(self) -> Any:
         """Stand-in for the switch of a hub greenlet that ended: make a new one."""
-        if self.closed:
-            raise HubClosed
         self.stopping = False
         self._rebuilt = True
         self.greenlet = self._new_greenlet(self.main_greenlet())
         return self._switch()
 
     def _run(self) -> None:
+        self._at_rest = False
         try:
             while not self.stopping:
                 try:
@@ -318,9 +344,10 @@ class Hub:
                 except BaseException as exc:
                     self._escaped(exc)
                 if self._embedder is not None:
-                    self._embedder.switch()
+                    self._end_embedded_pass(self._embedder)
         finally:
-            self._switch = self._revive_and_switch
+            if not self.closed:
+                self._switch = self._revive_and_switch
             ticket = getattr(self.main_greenlet(), "_ticket", None)
             if ticket is not None:
                 ticket.state |= SPENT  # the end of this greenlet resumes it without a wake
@@ -328,56 +355,70 @@ class Hub:
     def _pass(self) -> None:
         ready = self.ready
         limit = self._pass_limit
-        if ready or limit == 0:
-            wait: float | None = 0
-        else:
-            self.asleep = True
-            wait = 0 if ready else self._time_to_wait(limit)
         try:
+            if ready or limit == 0:
+                wait: float | None = 0
+            else:
+                self.asleep = True
+                wait = 0 if ready else self._time_to_wait(limit)
             events = self.poller.poll(wait)
-        finally:
             self.asleep = False
-        if events:
-            descriptors = self.descriptors
-            for fd, flags in events:
-                descriptor = descriptors.get(fd)
-                if descriptor is not None:
-                    descriptor.announce(flags)
-                elif fd == self.notifier.fd:
-                    self._notified = False
-                    self.notifier.drain()
-                    self._watch_notifier()
-                else:
-                    self.poller.forget(fd)
+            if events:
+                descriptors = self.descriptors
+                for fd, flags in events:
+                    descriptor = descriptors.get(fd)
+                    if descriptor is not None:
+                        descriptor.announce(flags)
+                    elif fd == self.notifier.fd:
+                        self._hear_notifier()
+                    else:
+                        self.poller.forget(fd)
+        except BaseException:  # a signal handler raised: events may have been dropped
+            self.asleep = False
+            self._announce_again()
+            raise
         if self.timers.heap:
-            for ticket in self.timers.pop_expired(self.clock()):
-                wake(ticket, EXPIRED)
-        self._run_batch(len(ready))
+            self.timers.expire(self.clock(), ready)
+        self._run_batch(ready)
 
-    def _run_batch(self, size: int) -> None:
-        popleft = self.ready.popleft
-        for _ in range(size):
-            ticket = popleft()
-            state = ticket.state
-            if state & SPENT:
-                continue
-            ticket.state = state | SPENT
-            thread = ticket.thread
-            ticket.thread = None  # thread and ticket refer to each other
-            self.budget = IO_BUDGET
-            if self._rebuilt:
-                self._adopt(thread)
-            if state == WOKEN:
-                thread.switch(ticket.value)
-            elif ticket.exc is not None:
-                thread.throw(ticket.exc)
+    def _run_batch(self, ready: "deque[Ticket]") -> None:
+        ready.append(_END_OF_BATCH)
+        try:
+            # Between taking a ticket out and switching no signal handler can run and raise:
+            # `iter` takes it out without a call that CPython would look for signals at.
+            for ticket in iter(ready.popleft, _END_OF_BATCH):
+                state = ticket.state
+                if state & SPENT:
+                    continue
+                ticket.state = state | SPENT
+                thread = ticket.thread
+                ticket.thread = None  # thread and ticket refer to each other
+                self.budget = IO_BUDGET
+                if self._rebuilt:
+                    self._adopt(thread)
+                if state == WOKEN:
+                    thread.switch(ticket.value)
+                elif ticket.exc is not None:
+                    thread.throw(ticket.exc)
+        except BaseException:
+            ready.remove(_END_OF_BATCH)  # the rest of the batch joins the next one
+            raise
 
-    def _time_to_wait(self, limit: float | None) -> float | None:
+    def _time_to_wait(self, limit: float | None) -> float:
         deadline = self.timers.next_deadline()
-        if deadline is None:
-            return limit
-        wait = max(deadline - self.clock(), 0.0)
-        return wait if limit is None else min(wait, limit)
+        wait = _LONGEST_WAIT if limit is None else min(limit, _LONGEST_WAIT)
+        return wait if deadline is None else min(max(deadline - self.clock(), 0.0), wait)
+
+    def _announce_again(self) -> None:
+        self._watch_notifier()
+        for descriptor in list(self.descriptors.values()):
+            descriptor.announce_again()
+
+    def _hear_notifier(self) -> None:
+        # Drained before the mark is taken back: who sees the mark may leave out the write.
+        self.notifier.drain()
+        self._notified = False
+        self._watch_notifier()
 
     def _watch_notifier(self) -> None:
         self.poller.rearm(self.notifier.fd, True, False)
@@ -407,17 +448,26 @@ class Hub:
 
     def interrupt_main(self, exc: BaseException) -> None:
         """Raise `exc` in the greenlet that made the hub, or in whoever embeds the hub."""
+        if self.offer_main(exc):
+            return
         main = self.main_greenlet()
-        ticket = getattr(main, "_ticket", None)
+        if main is None or main is getcurrent():
+            raise exc
+        main.throw(exc)
+
+    def offer_main(self, exc: BaseException) -> bool:
+        """Have `exc` raised in the greenlet that made the hub, or in who embeds the hub.
+
+        Returns:
+            False when that greenlet does not wait for this hub, or is being interrupted.
+        """
+        ticket = getattr(self.main_greenlet(), "_ticket", None)
         if ticket is not None and interrupt(ticket, exc):
-            return
-        if self._embedder is not None and self._pass_error is None:
-            self._pass_error = exc
-            return
-        if main is not None and main is not getcurrent():
-            main.throw(exc)
-            return
-        raise exc
+            return True
+        if self._embedder is None or self._pass_error is not None:
+            return False
+        self._pass_error = exc
+        return True
 
     def report(self, thread: Any, exc: BaseException) -> None:
         """Print an exception that nobody caught, with the green thread it ended."""
@@ -431,8 +481,8 @@ class Hub:
         try:
             stream.write(where + text)
             stream.flush()
-        except (OSError, ValueError):
-            pass  # standard error itself is gone; there is nowhere left to say it
+        except Exception:  # whatever a replaced stream may raise
+            pass  # standard error itself is broken; there is nowhere left to say it
 
     # -- embedding -------------------------------------------------------------------------------
 
@@ -461,16 +511,54 @@ class Hub:
             raise EmbeddingError("run_once inside run_once: the hub is already making a pass")
         self._embedder = getcurrent()
         self._pass_limit = timeout
+        self._joined_midway = not self._at_rest
         self.asleep = False
+        if not self.greenlet.dead:
+            self._switch = self.greenlet.switch
         try:
             self._switch()
         finally:
             self._embedder = None
             self._pass_limit = None
             self.asleep = True
+            if self._on_earlier is not None and not self.greenlet.dead:
+                self._switch = self._refuse_to_park
         error, self._pass_error = self._pass_error, None
         if error is not None:
             raise error
+
+    @property
+    def on_earlier(self) -> Callable[[], None] | None:
+        """What the embedder wants called when work is made between two `run_once`.
+
+        Called in the hub's OS thread; other OS threads make `fileno()` readable. While it
+        is set, nobody can park outside `run_once`: that would stop the outer loop.
+        """
+        return self._on_earlier
+
+    @on_earlier.setter
+    def on_earlier(self, notice: Callable[[], None] | None) -> None:
+        self._on_earlier = notice
+        if notice is not None and self._at_rest:
+            self.asleep = True
+
+    def _end_embedded_pass(self, embedder: greenlet.greenlet) -> None:
+        if self._joined_midway:  # that was the rest of a pass; the embedder gets a whole one
+            self._joined_midway = False
+            return
+        self._at_rest = True
+        embedder.switch()
+        self._at_rest = False
+
+    def _refuse_to_park(self) -> Any:
+        """Stand-in for the switch to the hub while another loop drives it."""
+        if self._on_earlier is None:  # the embedder has let go of the hub
+            self._switch = self.greenlet.switch
+            return self._switch()
+        raise EmbeddingError(
+            "this greenlet runs the loop that drives the hub; parking it would stop both; "
+            "spawn a green thread for work that waits"
+        )
 
     def is_stalled(self) -> bool:
         """Whether nothing is left on this hub that could wake anybody.
@@ -478,18 +566,27 @@ class Hub:
         True means: no ready thread, no timer, nobody waiting on a descriptor, no embedder.
         Another OS thread or a signal handler could still make work.
         """
-        if self.ready or self._embedder is not None or self.on_earlier is not None:
+        if self._embedder is not None or self._on_earlier is not None:
+            return False
+        if any(not ticket.state & SPENT for ticket in self.ready.copy()):
             return False
         if self.timers.next_deadline() is not None:
             return False
         return not any(
             d.reader or d.writer or d.more_readers or d.more_writers or d.foreign
-            for d in self.descriptors.values()
+            for d in list(self.descriptors.values())
         )
 
     def after_fork(self) -> None:
-        """Start afresh in a forked child: only the thread that forked is left."""
+        """Start afresh in a forked child: only the greenlet that forked is left.
+
+        What belonged to the others is kept, and never touched again.
+        """
+        current = getcurrent()
+        self.frozen = (self.ready.copy(), self.timers, self.threads, self.descriptors)
         self.ident = get_ident()
+        self.ready.clear()
+        self.ready.append(_END_OF_BATCH)  # when a callback of the hub forked
         self.ready = deque()
         self.timers = Timers()
         self.threads = set()
@@ -497,18 +594,15 @@ class Hub:
             descriptor.after_fork()
         self.descriptors = {}
         self.poller.close()
-        self.notifier.close()
         self.poller = type(self.poller)()
         self.notifier = Notifier()
         self._notified = False
         self._watch_notifier()
         self.asleep = False
-        main = self.main_greenlet()
-        self._embedder = None
-        self.greenlet = self._new_greenlet(main)
-        current = getcurrent()
-        if current is not main:
-            current.parent = self.greenlet
+        self._embedder = self._pass_limit = self._pass_error = self._on_earlier = None
+        if current is self.greenlet:
+            self.stopping = True
+        self.greenlet = self._new_greenlet(current)
 
     # -- the end -----------------------------------------------------------------------------------
 
@@ -526,29 +620,56 @@ class Hub:
         """
         if self.closed:
             return
-        if get_ident() == self.ident and getcurrent() is not self.greenlet:
+        ours = get_ident() == self.ident
+        if ours and getcurrent() is not self.greenlet:
             self._end_threads()
-        self.closed = True
-        self.asleep = True
+        self.closed = self.stopping = True
+        self.asleep = True  # every wake asks `notify`, which says that we are closed
+        self._switch = _refuse_when_closed
         self.ready.clear()
+        self.ready.append(_END_OF_BATCH)  # for the batch that may be under way
+        self.ready = deque(maxlen=0)
         self.timers = Timers()
         for descriptor in list(self.descriptors.values()):
             descriptor.closed = True
         self.descriptors.clear()
         self.threads.clear()
-        self.notifier.close()
+        self.notifier = ClosedNotifier()
         self.poller.close()
+        if ours:
+            self._end_greenlet()
 
     def _end_threads(self) -> None:
+        current = getcurrent()
         for _ in range(_CLOSING_PASSES):
-            living = [thread for thread in self.threads if not thread.dead]
+            living = [t for t in self.threads if not t.dead and t is not current]
             if not living or self._embedder is not None:
                 return
             for thread in living:
                 ticket = getattr(thread, "_ticket", None)
-                if ticket is not None:
+                if not thread:
+                    thread.abandon(greenlet.GreenletExit())  # type: ignore[attr-defined]  # ours
+                elif ticket is not None:
                     interrupt(ticket, greenlet.GreenletExit())
-            self.run_once(0)
+            try:
+                self.run_once(0)
+            except BaseException as exc:
+                self.report(None, exc)  # the main program of this OS thread is over
+
+    def _end_greenlet(self) -> None:
+        """Give the hub's greenlet an end: the garbage collector cannot see into its stack."""
+        if not self.greenlet or getcurrent() is self.greenlet:
+            return
+        try:
+            self.greenlet.parent = getcurrent()
+        except ValueError:
+            return  # we run below it; it ends when control comes back to it
+        self.greenlet.throw(greenlet.GreenletExit)
+
+
+def _refuse_when_closed() -> Any:
+    """Stand-in for the switch to the greenlet of a closed hub."""
+    raise HubClosed
 
 
 _CLOSING_PASSES: Final = 8

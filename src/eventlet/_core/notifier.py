@@ -10,7 +10,7 @@ _ONE = (1).to_bytes(8, "little")
 class Notifier:
     """A descriptor that becomes readable when somebody calls `notify`."""
 
-    __slots__ = ("_write_fd", "fd")
+    __slots__ = ("__weakref__", "_write_fd", "fd")
 
     def __init__(self) -> None:
         if eventfd is not None:
@@ -36,8 +36,21 @@ class Notifier:
         except BlockingIOError:
             pass  # somebody drained it before
 
-    def close(self) -> None:
-        """Give the descriptors back."""
+    def __del__(self) -> None:
+        # Not by a call: another OS thread may be about to write, and the number must not
+        # be given to another file before it has.
         close(self.fd)
         if self._write_fd != self.fd:
             close(self._write_fd)
+
+
+class ClosedNotifier:
+    """What a closed hub has in place of its notifier."""
+
+    fd = _write_fd = -1
+
+    def notify(self) -> None:
+        """Do nothing: nobody will look."""
+
+    def drain(self) -> None:
+        """Do nothing."""

@@ -102,6 +102,10 @@ class SpawnedGreenlet(greenlet.greenlet):
         """Name in messages: "GreenThread-N", numbered in the order of spawning."""
         return f"GreenThread-{self._number}"
 
+    def renumber(self) -> None:
+        """Take a new number, and so a new name: a worker begins its next job."""
+        self._number = next(_numbers)
+
     def spawned_at(self) -> str:
         """Return "file:line" of the call that spawned this thread."""
         code, lasti = self._origin

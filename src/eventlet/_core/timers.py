@@ -8,12 +8,13 @@ A ticket that is no longer pending stays in the heap until its deadline or until
 entries are more than half of at least a thousand; then the heap is rebuilt.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from eventlet._core.wait_queue import PENDING, SPENT, Ticket
+from eventlet._core.wait_queue import EXPIRED, PENDING, SPENT, WOKEN, Ticket
 
 if TYPE_CHECKING:
     from eventlet._core.hub import Hub
@@ -99,17 +100,26 @@ class Timers:
                 self.cancelled -= 1
         return None
 
-    def pop_expired(self, now: float) -> list[Ticket]:
-        """Take out the live tickets whose deadline is `now` or earlier, in order."""
+    def expire(self, now: float, ready: deque[Ticket]) -> None:
+        """Wake every live ticket whose deadline is `now` or earlier, in order.
+
+        Args:
+            now: seconds on the hub's clock.
+            ready: the queue that woken tickets join.
+        """
         heap = self.heap
-        expired: list[Ticket] = []
         while heap and heap[0][0] <= now:
-            ticket = heappop(heap)[2]
+            # Woken first and taken out then: a signal handler that raises loses nobody.
+            entry = heap[0]
+            ticket = entry[2]
             if ticket.state == PENDING:
-                expired.append(ticket)
+                ticket.state = WOKEN
+                ticket.value = EXPIRED
+                ready.append(ticket)
             elif self.cancelled:
                 self.cancelled -= 1
-        return expired
+            if heap and heap[0] is entry:  # no handler put an earlier one in front
+                heappop(heap)
 
     def note_cancelled(self) -> None:
         """Count one entry that went dead in the heap; rebuild when they are the majority."""
@@ -118,15 +128,16 @@ class Timers:
             self._purge()
 
     def _purge(self) -> None:
-        # A signal handler may add a timer in the middle: it must land in a list that stays.
-        old, self.heap, self.cancelled = self.heap, [], 0
-        live = [entry for entry in old if entry[2].state == PENDING]
-        heapify(live)
-        if not self.heap:
-            self.heap = live
-            return
-        for entry in live:
-            heappush(self.heap, entry)
+        # A signal handler may add a timer at any call: then the work is done again.
+        while True:
+            old = self.heap
+            size = len(old)
+            live = [entry for entry in old if entry[2].state == PENDING]
+            heapify(live)
+            if self.heap is old and not old[size:]:
+                self.heap = live
+                self.cancelled = 0
+                return
 
     def clear(self) -> None:
         """Drop every entry; none of them fires."""

@@ -24,6 +24,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import IO, Any, Final, Self, SupportsIndex
 
 import eventlet.hubs as hubs
@@ -35,6 +36,7 @@ from eventlet._resolver import resolve_address
 from eventlet._unpatched import (
     base_socket,
     get_default_timeout,
+    get_ident,
     monotonic,
     real_socket,
     sendfile,
@@ -57,6 +59,7 @@ _connect_ex = base_socket.connect_ex
 _connect = base_socket.connect
 _set_c_blocking = base_socket.setblocking
 
+_check_sendfile_params: Any = real_socket._check_sendfile_params  # type: ignore[attr-defined]
 _DONT_WAIT: Final[int] = getattr(socket, "MSG_DONTWAIT", 0)
 _PENDING_CONNECT: Final = frozenset({errno.EINPROGRESS, errno.EALREADY})
 _UNIX_BACKLOG_RETRY: Final = 0.005
@@ -113,6 +116,9 @@ class GreenSocket(real_socket):
         self._wrapped = existing
         if isinstance(existing, GreenSocket):
             self._records = existing._find_records()
+        elif type(existing) is not real_socket:
+            own_class: Any = type(self)
+            self.__class__ = _forwarding_class(own_class)
 
     @classmethod
     def _from_accepted(cls, fd: int, listener: "GreenSocket") -> "GreenSocket":
@@ -136,12 +142,6 @@ class GreenSocket(real_socket):
     @property
     def _sock(self) -> Self:
         return self
-
-    def __getattr__(self, name: str) -> Any:
-        wrapped = self._wrapped
-        if wrapped is None or name.startswith("__"):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(wrapped, name)
 
     # -- descriptor records ------------------------------------------------------------
 
@@ -292,10 +292,13 @@ class GreenSocket(real_socket):
                         hub.spend()
                     return data
             try:
-                deadline = self._wait_read(deadline)
+                if self._timeout is None and desc.hub.ident == get_ident():
+                    desc.wait_read()
+                else:
+                    deadline = self._wait_read(deadline)
             except IOClosed as exc:
                 raise EOFError(str(exc)) from exc
-            desc = self._current()
+            desc = self._desc or self._current()
 
     def _recv_special(self, bufsize: int, flags: int) -> bytes:
         """Receive where the fast path does not apply: first use, flags, nothing asked for."""
@@ -462,7 +465,7 @@ class GreenSocket(real_socket):
         Raises:
             ValueError: not a stream socket, a text file, or a bad offset or count.
         """
-        self._check_sendfile_params(file, offset, count)
+        _check_sendfile_params(self, file, offset, count)
         if self._timeout == 0.0:
             raise ValueError("non-blocking sockets are not supported")
         fileno = _regular_fileno(file)
@@ -669,6 +672,25 @@ class GreenSocket(real_socket):
         if self._records is not None:
             self._release()
         super().__del__()  # type: ignore[misc]  # warns about an unclosed one, and closes it
+
+
+class _Forwarding:
+    """Gives a wrapping socket the attributes its wrapped one has besides a socket's.
+
+    Not in `GreenSocket` itself: a class with `__getattr__` pays for it at every attribute.
+    """
+
+    _wrapped: Any
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self._wrapped, name)
+
+
+@cache
+def _forwarding_class(cls: Any) -> type[GreenSocket]:
+    return type(cls.__name__, (cls, _Forwarding), {"__module__": cls.__module__})
 
 
 _get_family: Callable[[Any], int] = base_socket.family.__get__

@@ -6,13 +6,12 @@ ADD that finds something (a dup of the old file keeps the entry) deletes and add
 """
 
 import select
+from collections.abc import Callable
 from typing import Any
 
 from eventlet._unpatched import real_epoll
 
 __all__ = ["EpollPoller", "is_available"]
-
-_MAX_EVENTS = 512
 
 
 def is_available() -> bool:
@@ -30,7 +29,8 @@ class EpollPoller:
             raise NotImplementedError("this platform has no epoll")
         self._epoll: Any = real_epoll()
         self._known: set[int] = set()
-        self._wait = self._epoll.poll
+        # Not a method around it: this call is made once for every batch of events.
+        self.poll: Callable[[float | None], list[tuple[int, int]]] = self._epoll.poll
         self._edges = (
             select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLPRI | select.EPOLLET
         )
@@ -68,10 +68,6 @@ class EpollPoller:
             self._epoll.unregister(fd)
         except OSError:
             pass  # ENOENT, EBADF: the kernel forgot it when the file was closed
-
-    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
-        events: list[tuple[int, int]] = self._wait(timeout, _MAX_EVENTS)
-        return events
 
     def fileno(self) -> int:
         fd: int = self._epoll.fileno()
