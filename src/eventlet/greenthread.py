@@ -12,7 +12,7 @@ from eventlet._core.thread import (
     SpawnedGreenlet,
     exception_from,
     kill,
-    throw_into,
+    throw_soon,
 )
 from eventlet._core.timers import Timer
 from eventlet._core.wait_queue import SPENT
@@ -148,7 +148,7 @@ def exc_after(seconds: float | None, *throw_args: Any) -> Timer:
         timer = Timer(hub, _nothing)
         timer.state |= SPENT
         return timer
-    return hub.call_later(seconds, throw_into, getcurrent(), exception_from(throw_args))
+    return hub.call_later(seconds, throw_soon, getcurrent(), exception_from(throw_args))
 
 
 def _nothing() -> None:

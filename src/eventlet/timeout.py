@@ -61,9 +61,14 @@ class Timeout(BaseException):
         if self.seconds is None:
             return self
         self.timer = get_hub().call_later(
-            self.seconds, throw_into, getcurrent(), self._what_to_raise()
+            self.seconds, self._fire, getcurrent(), self._what_to_raise()
         )
         return self
+
+    def _fire(self, thread: Any, exc: BaseException) -> None:
+        if not throw_into(thread, exc):
+            # Another interrupt comes first. This one follows, unless that one cancels it.
+            self.timer = get_hub().call_soon(self._fire, thread, exc)
 
     def _what_to_raise(self) -> BaseException:
         if self.exception is None or isinstance(self.exception, bool):

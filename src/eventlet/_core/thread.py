@@ -17,7 +17,8 @@ from greenlet import GreenletExit, getcurrent
 from eventlet._core.current import get_hub
 from eventlet._core.fork import end_forked_child
 from eventlet._core.hub import Hub
-from eventlet._core.wait_queue import SPENT, Ticket, interrupt, wake
+from eventlet._core.timers import Timer
+from eventlet._core.wait_queue import SPENT, WOKEN, Ticket, interrupt, wake
 
 __all__ = [
     "GreenThread",
@@ -25,6 +26,7 @@ __all__ = [
     "exception_from",
     "kill",
     "throw_into",
+    "throw_soon",
 ]
 
 _numbers = count(1)
@@ -189,6 +191,8 @@ class GreenThread(SpawnedGreenlet):
             func(self, *args, **kwargs)
         except Exception as exc:
             self._hub.report(self, exc)  # one failing link must not stop the next
+        except BaseException as exc:
+            self._hub.call_soon(_raise, exc)  # nor may one that was told to stop or exit
 
     def wait(self) -> Any:
         """Return what the function returned, or raise what it raised.
@@ -199,18 +203,22 @@ class GreenThread(SpawnedGreenlet):
             GreenletExit: the thread was killed without another exception.
         """
         while not self._finished:
-            ticket = get_hub().ticket()
-            self._waiters.append(ticket)
-            try:
-                # Another OS thread may have finished it in between.
-                if not self._finished:
-                    ticket.hub.park(ticket)
-            finally:
-                if ticket in self._waiters:
-                    self._waiters.remove(ticket)
+            self._park_until_finished()
         if self._exc is not None:
             raise self._exc.with_traceback(self._exc_traceback)
         return self._value
+
+    def _park_until_finished(self) -> None:
+        ticket = get_hub().ticket()
+        self._waiters.append(ticket)
+        try:
+            if self._finished:  # by another OS thread, in between
+                ticket.state |= SPENT  # nobody parks on it, so nobody may wake it
+            else:
+                ticket.hub.park(ticket)
+        finally:
+            if ticket in self._waiters:
+                self._waiters.remove(ticket)
 
     def link(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Have `func(thread, *args, **kwargs)` called when this thread finishes.
@@ -285,27 +293,56 @@ def exception_from(throw_args: tuple[Any, ...]) -> BaseException:
 
 
 def throw_into(thread: Any, exc: BaseException) -> bool:
-    """Interrupt a green thread wherever it is parked, in the hub's next batch.
+    """Have `exc` raised in a green thread of this hub, wherever it waits.
+
+    One that has not started never runs; the dead are left alone.
 
     Returns:
-        True when the exception will be raised in it.
+        False when another interrupt is on its way to it. That one goes first; try again in
+        the next batch.
     """
     if thread.dead:
-        return False
+        return True
     if isinstance(thread, SpawnedGreenlet) and not thread:
         thread.abandon(exc)
         return True
-    ticket = getattr(thread, "_ticket", None)
-    if ticket is not None and ticket.thread is thread:
+    ticket = _live_ticket(thread)
+    if ticket is not None:
         return interrupt(ticket, exc)
     # It waits in somebody else's switch, not in a park: only a throw reaches it.
-    get_hub().call_soon(_throw_raw, thread, exc)
+    hub = get_hub()
+    if getcurrent() is hub.greenlet:
+        thread.throw(exc)
+    else:
+        hub.call_soon(throw_soon, thread, exc)
     return True
 
 
-def _throw_raw(thread: Any, exc: BaseException) -> None:
-    if not thread.dead:
-        thread.throw(exc)
+def throw_soon(thread: Any, exc: BaseException) -> None:
+    """`throw_into` that follows another interrupt by itself."""
+    if not throw_into(thread, exc):
+        get_hub().call_soon(throw_soon, thread, exc)
+
+
+def _live_ticket(thread: Any) -> Ticket | None:
+    """Return the ticket of the park that `thread` is in, None when it is in none."""
+    ticket: Ticket | None = getattr(thread, "_ticket", None)
+    if ticket is None or ticket.thread is not thread or ticket.state & SPENT:
+        return None
+    return ticket
+
+
+def _home(thread: Any, hub: Hub) -> Hub:
+    """Return the hub that runs `thread`; `hub` for a greenlet that never waited on one."""
+    home: Hub | None = getattr(thread, "_hub", None)
+    if home is not None:
+        return home
+    ticket: Ticket | None = getattr(thread, "_ticket", None)
+    return hub if ticket is None else ticket.hub
+
+
+def _raise(exc: BaseException) -> None:
+    raise exc
 
 
 def kill(g: Any, *throw_args: Any) -> None:
@@ -325,9 +362,9 @@ def kill(g: Any, *throw_args: Any) -> None:
     if g is getcurrent():
         raise exc
     hub = get_hub()
-    home = getattr(g, "_hub", hub)
+    home = _home(g, hub)
     if home is not hub:
-        home.call_from_thread(throw_into, g, exc)
+        home.call_from_thread(throw_soon, g, exc)
         return
     if not g:
         _kill_unstarted(g, exc)
@@ -346,11 +383,13 @@ def _kill_unstarted(thread: Any, exc: BaseException) -> None:
 
 
 def _kill_started(hub: Hub, thread: Any, exc: BaseException) -> None:
-    ticket = getattr(thread, "_ticket", None)
-    if ticket is None or ticket.thread is not thread or ticket.state & SPENT:
-        hub.call_soon(_throw_raw, thread, exc)
+    ticket = _live_ticket(thread)
+    if ticket is not None and interrupt(ticket, exc):
+        # Run it next: a second entry in front; the one behind is skipped as spent.
+        hub.ready.appendleft(ticket)
         return
-    if not interrupt(ticket, exc):
-        return  # another interrupt is on its way and came first
-    # Run it next: a second entry in front; the one behind is skipped as spent.
-    hub.ready.appendleft(ticket)
+    throw = Timer(hub, throw_soon, (thread, exc))
+    throw.state = WOKEN
+    hub.ready.appendleft(throw)
+    if ticket is not None:
+        hub.ready.appendleft(ticket)  # the interrupt that came first
