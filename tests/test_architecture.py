@@ -23,7 +23,7 @@ LAYERS: list[tuple[str, ...]] = [
     # 2 primitives
     (
         *("greenthread", "event", "timeout", "semaphore", "lock", "queue", "corolocal"),
-        *("greenpool", "pools", "dagpool", "taskgroup", "coros", "hubs", "hubs.*"),
+        *("greenpool", "_imap", "pools", "dagpool", "taskgroup", "coros", "hubs", "hubs.*"),
         *("_loop_mark", "support.greenlets"),
     ),
     # 3 input and output
