@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -81,10 +82,18 @@ def _case_table(summary: CaseSummary) -> str:
     for line in lines:
         first, *others = (cell.rjust(width) for cell, width in zip(line, widths, strict=True))
         text.append("  ".join([line[0].ljust(len(first)), *others]))
-    text.extend(
-        f"  {row.peer} failed: {message}" for row in summary.rows for message in row.failures
-    )
+    for row in summary.rows:
+        text.extend(
+            f"  {row.peer} failed in {count} of the rounds: {what}"
+            for what, count in Counter(map(_outline, row.failures)).items()
+        )
     return "\n".join(text)
+
+
+def _outline(failure: str) -> str:
+    """Shorten a message to what happened and the last words; the record has all of it."""
+    lines = failure.splitlines()
+    return lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]}"
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -127,7 +127,7 @@ def test_the_table_shows_ratios_and_failures(outcomes: Outcomes) -> None:
     assert ours.split() == [
         *("us", "7.00", "6.00-12.00", "2,000", "1.00", "1.00-1.00", "0.60", "0.50-0.70")
     ]
-    assert "c-epoll failed: ended with status 1" in text
+    assert "c-epoll failed in 1 of the rounds: ended with status 1" in text
 
 
 def test_the_record_keeps_every_sample(outcomes: Outcomes) -> None:
