@@ -4,9 +4,10 @@ The other green threads are frozen in the child: never resumed, and never collec
 because dropping them would run their `finally` blocks a second time (double flush,
 rollback, unlink). So the child keeps a reference to each on purpose.
 
-If the forking thread is not the main greenlet, the old main stack below it is frozen too:
-when that thread ends, the process ends with the right status, after the exit handlers and
-without unwinding the parent's main program.
+If the forking thread is not the main greenlet, the old main stack below it is frozen too,
+and it becomes the main one: the hub's greenlet ends in it, an interrupt goes to it, and
+when it ends, the process ends with the right status, after the exit handlers and without
+unwinding the parent's main program.
 """
 
 import atexit
@@ -21,6 +22,7 @@ import greenlet
 from greenlet import getcurrent
 
 from eventlet._core.hub import Hub
+from eventlet._core.signals import route_interrupts
 
 __all__ = ["end_forked_child", "hubs", "watch_forks"]
 
@@ -51,17 +53,37 @@ def _after_in_child() -> None:
     _frozen.extend(
         thing
         for thing in gc.get_objects()
-        if isinstance(thing, greenlet.greenlet) and thing is not current
+        # Not isinstance(), which asks proxies and the like for their __class__.
+        if issubclass(type(thing), greenlet.greenlet) and thing is not current
     )
     for hub in list(hubs):
-        if hub is mine:
-            hub.after_fork()
-        else:
-            _frozen.append(hub)  # its OS thread does not exist here
+        if hub is not mine:  # its OS thread does not exist here
+            _frozen.append((hub, hub.ready.copy(), hub.timers, hub.threads))
             hubs.discard(hub)
             hub.closed = True
-    if mine is not None and current is not mine.main_greenlet():
+    if mine is None:
+        return
+    main = mine.main_greenlet()
+    mine.after_fork()
+    route_interrupts(mine)
+    if current is not main:
         mine.forked_thread = current
+        _make_last(current)
+
+
+def _make_last(current: greenlet.greenlet) -> None:
+    """See to it that the end of `current`, whatever greenlet it is, ends the process."""
+
+    def wait_for_its_end() -> None:
+        try:
+            current.switch()
+        except BaseException as exc:
+            end_forked_child(exc)
+        end_forked_child(None)
+
+    parent = greenlet.greenlet(wait_for_its_end)
+    parent.switch()  # it must have started, or an exception would not stop in it
+    current.parent = parent
 
 
 def end_forked_child(exc: BaseException | None) -> None:
@@ -92,4 +114,6 @@ def _status_of(exc: SystemExit) -> int:
         return 0
     if isinstance(code, int):
         return code & 0xFF
+    if sys.stderr is not None:
+        sys.stderr.write(f"{code}\n")
     return 1

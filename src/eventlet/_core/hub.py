@@ -39,7 +39,7 @@ from eventlet._core.notifier import ClosedNotifier, Notifier
 from eventlet._core.poller import Poller
 from eventlet._core.pollers import default_poller
 from eventlet._core.timers import Timer, Timers
-from eventlet._core.wait_queue import EXPIRED, SPENT, WOKEN, Ticket, interrupt, wake
+from eventlet._core.wait_queue import EXPIRED, SPENT, WOKEN, Ticket, interrupt, live_ticket, wake
 from eventlet._errors import EmbeddingError, HubClosed, IOClosed, MainloopBlocked
 from eventlet._unpatched import get_ident, monotonic
 
@@ -348,7 +348,7 @@ class Hub:
         finally:
             if not self.closed:
                 self._switch = self._revive_and_switch
-            ticket = getattr(self.main_greenlet(), "_ticket", None)
+            ticket = live_ticket(self.main_greenlet())
             if ticket is not None:
                 ticket.state |= SPENT  # the end of this greenlet resumes it without a wake
 
@@ -453,7 +453,10 @@ class Hub:
         main = self.main_greenlet()
         if main is None or main is getcurrent():
             raise exc
-        main.throw(exc)
+        if self._embedder is not None or live_ticket(main) is not None:
+            self.call_soon(self.interrupt_main, exc)  # another interrupt comes first
+        else:
+            main.throw(exc)
 
     def offer_main(self, exc: BaseException) -> bool:
         """Have `exc` raised in the greenlet that made the hub, or in who embeds the hub.
@@ -461,12 +464,14 @@ class Hub:
         Returns:
             False when that greenlet does not wait for this hub, or is being interrupted.
         """
-        ticket = getattr(self.main_greenlet(), "_ticket", None)
+        ticket = live_ticket(self.main_greenlet())
         if ticket is not None and interrupt(ticket, exc):
             return True
         if self._embedder is None or self._pass_error is not None:
             return False
         self._pass_error = exc
+        if self.asleep:
+            self.notify()
         return True
 
     def report(self, thread: Any, exc: BaseException) -> None:
@@ -481,8 +486,8 @@ class Hub:
         try:
             stream.write(where + text)
             stream.flush()
-        except Exception:  # whatever a replaced stream may raise
-            pass  # standard error itself is broken; there is nowhere left to say it
+        except Exception:  # noqa: S110  # standard error itself is broken: nowhere to say it
+            pass
 
     # -- embedding -------------------------------------------------------------------------------
 
@@ -521,9 +526,9 @@ class Hub:
             self._embedder = None
             self._pass_limit = None
             self.asleep = True
+            error, self._pass_error = self._pass_error, None
             if self._on_earlier is not None and not self.greenlet.dead:
                 self._switch = self._refuse_to_park
-        error, self._pass_error = self._pass_error, None
         if error is not None:
             raise error
 
@@ -583,14 +588,16 @@ class Hub:
         What belonged to the others is kept, and never touched again.
         """
         current = getcurrent()
-        self.frozen = (self.ready.copy(), self.timers, self.threads, self.descriptors)
+        records = list(self.descriptors.values())
+        waiting = [(d.reader, d.writer, d.more_readers, d.more_writers, d.foreign) for d in records]
+        self.frozen = (self.ready.copy(), self.timers, self.threads, records, waiting)
         self.ident = get_ident()
         self.ready.clear()
         self.ready.append(_END_OF_BATCH)  # when a callback of the hub forked
         self.ready = deque()
         self.timers = Timers()
         self.threads = set()
-        for descriptor in self.descriptors.values():
+        for descriptor in records:
             descriptor.after_fork()
         self.descriptors = {}
         self.poller.close()
@@ -599,7 +606,9 @@ class Hub:
         self._notified = False
         self._watch_notifier()
         self.asleep = False
-        self._embedder = self._pass_limit = self._pass_error = self._on_earlier = None
+        self._embedder = self._pass_limit = self._pass_error = None
+        if not self._at_rest:
+            self._on_earlier = None  # the outer loop is frozen too
         if current is self.greenlet:
             self.stopping = True
         self.greenlet = self._new_greenlet(current)
@@ -646,7 +655,7 @@ class Hub:
             if not living or self._embedder is not None:
                 return
             for thread in living:
-                ticket = getattr(thread, "_ticket", None)
+                ticket = live_ticket(thread)
                 if not thread:
                     thread.abandon(greenlet.GreenletExit())  # type: ignore[attr-defined]  # ours
                 elif ticket is not None:

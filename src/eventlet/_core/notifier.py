@@ -13,8 +13,9 @@ class Notifier:
     __slots__ = ("__weakref__", "_write_fd", "fd")
 
     def __init__(self) -> None:
+        self.fd = self._write_fd = -1
         if eventfd is not None:
-            self.fd: int = eventfd(0)
+            self.fd = eventfd(0)
             set_blocking(self.fd, False)
             self._write_fd = self.fd
             return
@@ -39,9 +40,8 @@ class Notifier:
     def __del__(self) -> None:
         # Not by a call: another OS thread may be about to write, and the number must not
         # be given to another file before it has.
-        close(self.fd)
-        if self._write_fd != self.fd:
-            close(self._write_fd)
+        for fd in {self.fd, self._write_fd} - {-1}:
+            close(fd)
 
 
 class ClosedNotifier:

@@ -12,7 +12,6 @@ from types import FrameType
 from greenlet import getcurrent
 
 from eventlet._core.hub import Hub
-from eventlet._core.wait_queue import interrupt
 from eventlet._unpatched import (
     default_int_handler,
     get_ident,
@@ -32,15 +31,11 @@ class InterruptRouter:
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
         hub = self.hub
-        main = hub.main_greenlet()
-        ticket = getattr(main, "_ticket", None)
         if (
-            main is None
-            or main is getcurrent()
-            or hub.closed
+            hub.closed
             or get_ident() != hub.ident
-            or ticket is None
-            or not interrupt(ticket, KeyboardInterrupt())
+            or hub.main_greenlet() in (None, getcurrent())
+            or not hub.offer_main(KeyboardInterrupt())
         ):
             default_int_handler(signum, frame)
 

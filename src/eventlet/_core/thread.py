@@ -18,7 +18,7 @@ from eventlet._core.current import get_hub
 from eventlet._core.fork import end_forked_child
 from eventlet._core.hub import Hub
 from eventlet._core.timers import Timer
-from eventlet._core.wait_queue import SPENT, WOKEN, Ticket, interrupt, wake
+from eventlet._core.wait_queue import SPENT, WOKEN, Ticket, interrupt, live_ticket, wake
 
 __all__ = [
     "GreenThread",
@@ -65,8 +65,7 @@ class SpawnedGreenlet(greenlet.greenlet):
         try:
             function, args, kwargs = self._function, self._args, self._kwargs
             self._function, self._args, self._kwargs = None, (), {}
-            if function is not None:
-                return function(*args, **kwargs)
+            result = None if function is None else function(*args, **kwargs)
         except GreenletExit as exc:
             self._finish(exc)
             return exc
@@ -74,12 +73,14 @@ class SpawnedGreenlet(greenlet.greenlet):
             self._finish(exc)
             raise
         except BaseException as exc:
-            self._hub.report(self, exc)
             self._finish(exc)
+            self._hub.report(self, exc)
+            return None
         finally:
             self._hub.threads.discard(self)
+            self._ticket = None
         self._finish(None)
-        return None
+        return result
 
     def _finish(self, exc: BaseException | None) -> None:
         if self._hub.forked_thread is self:
@@ -226,10 +227,15 @@ class GreenThread(SpawnedGreenlet):
         It runs in the finishing thread, after the outcome is stored and before waiters
         wake, in the order of linking. On a finished thread it runs at once, here.
         """
-        if self._finished:
-            func(self, *args, **kwargs)
-        else:
-            self._links.append((func, args, kwargs))
+        entry = (func, args, kwargs)
+        self._links.append(entry)
+        if not self._finished:
+            return
+        try:
+            self._links.remove(entry)
+        except ValueError:
+            return  # the thread has finished on another OS thread, and taken it
+        func(self, *args, **kwargs)
 
     def unlink(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
         """Take back a link made with the same function and arguments.
@@ -306,7 +312,7 @@ def throw_into(thread: Any, exc: BaseException) -> bool:
     if isinstance(thread, SpawnedGreenlet) and not thread:
         thread.abandon(exc)
         return True
-    ticket = _live_ticket(thread)
+    ticket = live_ticket(thread)
     if ticket is not None:
         return interrupt(ticket, exc)
     # It waits in somebody else's switch, not in a park: only a throw reaches it.
@@ -322,14 +328,6 @@ def throw_soon(thread: Any, exc: BaseException) -> None:
     """`throw_into` that follows another interrupt by itself."""
     if not throw_into(thread, exc):
         get_hub().call_soon(throw_soon, thread, exc)
-
-
-def _live_ticket(thread: Any) -> Ticket | None:
-    """Return the ticket of the park that `thread` is in, None when it is in none."""
-    ticket: Ticket | None = getattr(thread, "_ticket", None)
-    if ticket is None or ticket.thread is not thread or ticket.state & SPENT:
-        return None
-    return ticket
 
 
 def _home(thread: Any, hub: Hub) -> Hub:
@@ -364,7 +362,8 @@ def kill(g: Any, *throw_args: Any) -> None:
     hub = get_hub()
     home = _home(g, hub)
     if home is not hub:
-        home.call_from_thread(throw_soon, g, exc)
+        if not home.closed:
+            home.call_from_thread(throw_soon, g, exc)
         return
     if not g:
         _kill_unstarted(g, exc)
@@ -383,13 +382,20 @@ def _kill_unstarted(thread: Any, exc: BaseException) -> None:
 
 
 def _kill_started(hub: Hub, thread: Any, exc: BaseException) -> None:
-    ticket = _live_ticket(thread)
-    if ticket is not None and interrupt(ticket, exc):
+    ticket = live_ticket(thread)
+    if ticket is None or not interrupt(ticket, exc):
+        follow = Timer(hub, _throw_next, (hub, thread, exc))
+        follow.state = WOKEN
+        hub.ready.appendleft(follow)
+    if ticket is not None:
         # Run it next: a second entry in front; the one behind is skipped as spent.
         hub.ready.appendleft(ticket)
-        return
-    throw = Timer(hub, throw_soon, (thread, exc))
-    throw.state = WOKEN
-    hub.ready.appendleft(throw)
-    if ticket is not None:
-        hub.ready.appendleft(ticket)  # the interrupt that came first
+
+
+def _throw_next(hub: Hub, thread: Any, exc: BaseException) -> None:
+    """`throw_into` for the hub's greenlet; the thread is the next to run."""
+    ticket = live_ticket(thread)
+    if not throw_into(thread, exc):
+        hub.call_soon(throw_soon, thread, exc)
+    elif ticket is not None:
+        hub.ready.appendleft(ticket)

@@ -37,6 +37,7 @@ __all__ = [
     "Ticket",
     "WaitQueue",
     "interrupt",
+    "live_ticket",
     "wake",
 ]
 
@@ -127,6 +128,14 @@ def interrupt(ticket: Ticket, exc: BaseException) -> bool:
         ticket.exc = exc
         return True
     return False
+
+
+def live_ticket(thread: Any) -> Ticket | None:
+    """Return the ticket of the park that `thread` is in; None when it is in none."""
+    ticket: Ticket | None = getattr(thread, "_ticket", None)
+    if ticket is None or ticket.thread is not thread or ticket.state & SPENT:
+        return None
+    return ticket
 
 
 class WaitQueue:
