@@ -18,6 +18,7 @@ from eventlet._core.wait_queue import wake
 from eventlet._errors import MainloopBlocked
 from eventlet.greenthread import sleep, spawn, spawn_after, spawn_n
 from eventlet.timeout import Timeout
+
 from tests.conftest import RunIsolated
 
 
@@ -173,7 +174,11 @@ def test_a_killed_waiter_leaves_the_others() -> None:
 
 
 def test_wait_from_several_os_threads() -> None:
-    thread = spawn(lambda: (sleep(0.03), "result")[1])
+    def take_a_while() -> str:
+        sleep(0.03)
+        return "result"
+
+    thread = spawn(take_a_while)
     results: list[Any] = []
 
     def wait_there() -> None:
@@ -324,9 +329,12 @@ def test_links_run_in_the_ending_thread_in_order_before_waiters_wake() -> None:
     thread = spawn(lambda: order.append("body"))
     thread.link(lambda ended, *args, **kw: order.append((ended is getcurrent(), args, kw)), 1, a=2)
     thread.link(lambda ended: order.append(ended.wait()))
-    waiter = spawn(lambda: (thread.wait(), order.append("waiter")))
 
-    waiter.wait()
+    def wait() -> None:
+        thread.wait()
+        order.append("waiter")
+
+    spawn(wait).wait()
 
     assert order == ["body", (True, (1,), {"a": 2}), None, "waiter"]
 
@@ -411,8 +419,12 @@ def test_system_exit_in_a_link_reaches_main_after_links_and_waiters() -> None:
     thread = spawn(sleep)
     thread.link(lambda _: sys.exit(4))
     thread.link(lambda _: calls.append("link"))
-    spawn(lambda: (thread.wait(), calls.append("waiter")))
 
+    def wait() -> None:
+        thread.wait()
+        calls.append("waiter")
+
+    spawn(wait)
     with pytest.raises(SystemExit):
         sleep(5)
     sleep(0)
@@ -728,7 +740,13 @@ def test_kill_of_the_unstarted_takes_every_throw_form_and_prints_nothing(
 
 def test_kill_of_the_unstarted_wakes_those_who_wait_already() -> None:
     thread = spawn_after(30, sleep)
-    waiter = spawn(lambda: pytest.raises(Failure, thread.wait) and "told")
+
+    def wait() -> str:
+        with pytest.raises(Failure):
+            thread.wait()
+        return "told"
+
+    waiter = spawn(wait)
     sleep(0)
 
     thread.kill(Failure)
