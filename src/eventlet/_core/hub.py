@@ -35,12 +35,14 @@ import greenlet
 from greenlet import getcurrent
 
 from eventlet._core.descriptor import Descriptor
+from eventlet._core.embedding import Embedding
+from eventlet._core.foreign_waits import ForeignWaits
 from eventlet._core.notifier import ClosedNotifier, Notifier
 from eventlet._core.poller import Poller
 from eventlet._core.pollers import default_poller
 from eventlet._core.timers import Timer, Timers
 from eventlet._core.wait_queue import EXPIRED, SPENT, WOKEN, Ticket, interrupt, live_ticket, wake
-from eventlet._errors import EmbeddingError, HubClosed, IOClosed, MainloopBlocked
+from eventlet._errors import HubClosed, MainloopBlocked
 from eventlet._unpatched import get_ident, monotonic
 
 __all__ = ["IO_BUDGET", "Hub"]
@@ -53,7 +55,7 @@ _END_OF_BATCH: Final = Ticket.__new__(Ticket)
 _END_OF_BATCH.state = SPENT
 
 
-class Hub:
+class Hub(Embedding, ForeignWaits):
     """Ready queue, timers, descriptors and poller of one OS thread."""
 
     def __init__(
@@ -61,11 +63,12 @@ class Hub:
         poller: Poller | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
+        Embedding.__init__(self)
+        ForeignWaits.__init__(self)
         self.ident = get_ident()
         self.clock = clock
         self.ready: deque[Ticket] = deque()
         self.timers = Timers()
-        self.descriptors: dict[int, Descriptor] = {}
         self.threads: set[greenlet.greenlet] = set()
         self.poller: Poller = default_poller() if poller is None else poller
         self.notifier: Notifier | ClosedNotifier = Notifier()
@@ -75,12 +78,8 @@ class Hub:
         self.stopping = False
         self.budget = IO_BUDGET
         self.debug_exceptions = True
-        self._on_earlier: Callable[[], None] | None = None
         self.forked_thread: greenlet.greenlet | None = None
         self._notified = False
-        self._embedder: greenlet.greenlet | None = None
-        self._joined_midway = False
-        self._pass_limit: float | None = None
         self._pass_error: BaseException | None = None
         self._rebuilt = False
         self.frozen: object = None
@@ -255,65 +254,9 @@ class Hub:
                 raise
         return True
 
-    # -- descriptors -----------------------------------------------------------------------
-
-    def wait_foreign(
-        self, fd: int, read: bool = False, write: bool = False, timeout: float | None = None
-    ) -> Any:
-        """Park until a descriptor that somebody else owns is ready.
-
-        Returns:
-            The ready flags (see `poller`), or EXPIRED when the time was up first.
-        """
-        sides = (1 if read else 0) | (4 if write else 0)
-        ready = self.wait_foreign_many({fd: sides}, timeout)
-        return ready[fd] if ready else EXPIRED
-
-    def wait_foreign_many(
-        self, wanted: dict[int, int], timeout: float | None = None
-    ) -> dict[int, int]:
-        """Park until one of several descriptors is ready.
-
-        Args:
-            wanted: descriptor number -> READ, WRITE or both.
-            timeout: seconds; None waits for ever.
-
-        Returns:
-            Descriptor number -> ready flags; empty when the time was up first.
-        """
-        ticket = self.ticket()
-        watched: list[int] = []
-        try:
-            for fd, sides in wanted.items():
-                watched.append(fd)
-                self.foreign_descriptor(fd).add_foreign(ticket, sides)
-            value = self.park(ticket, timeout)
-        finally:
-            ticket.state |= SPENT  # a number before the one that was refused may have woken it
-            for fd in watched:
-                descriptor = self.descriptors.get(fd)
-                if descriptor is not None:
-                    descriptor.discard_foreign(ticket)
-        return {} if value is EXPIRED else {value[0]: value[1]}
-
     def foreign_descriptor(self, fd: int) -> Descriptor:
         """Return the record of a number for a foreign wait: its owner's, or a new one."""
         return self.descriptors.get(fd) or Descriptor(self, fd, owned=False)
-
-    def recycle(self, descriptor: Descriptor) -> None:
-        """A new file has the number of `descriptor`: its waiters get `IOClosed`."""
-        descriptor.closed = descriptor.recycled = True
-        descriptor.can_read = descriptor.can_write = False  # its next call must not touch it
-        descriptor.evict(IOClosed)
-        self.drop_descriptor(descriptor)
-
-    def drop_descriptor(self, descriptor: Descriptor) -> None:
-        """Let the kernel and this hub forget `descriptor`."""
-        if self.descriptors.get(descriptor.fd) is descriptor:
-            del self.descriptors[descriptor.fd]
-            self.poller.forget(descriptor.fd)
-        descriptor.registered = False
-        descriptor.crowded = True
 
     def describe(self, thread: Any) -> str:
         """Name a green thread in an error message."""
@@ -489,81 +432,7 @@ class Hub:
         except Exception:  # noqa: S110  # standard error itself is broken: nowhere to say it
             pass
 
-    # -- embedding -------------------------------------------------------------------------------
-
-    def fileno(self) -> int:
-        """Descriptor that is readable when `run_once` has I/O to do; -1 if there is none."""
-        return self.poller.fileno()
-
-    def deadline(self) -> float | None:
-        """Moment of the next work in seconds on the hub's clock; None when nothing is due."""
-        if self.ready:
-            return self.clock()
-        return self.timers.next_deadline()
-
-    def run_once(self, timeout: float | None = 0) -> None:
-        """Make one pass, then return. For a loop that embeds this hub.
-
-        Args:
-            timeout: seconds to wait for work when there is none; None waits for ever.
-
-        Raises:
-            EmbeddingError: called inside a pass, or from the wrong OS thread.
-        """
-        if get_ident() != self.ident:
-            raise EmbeddingError("run_once belongs to the OS thread of its hub")
-        if self._embedder is not None or getcurrent() is self.greenlet:
-            raise EmbeddingError("run_once inside run_once: the hub is already making a pass")
-        self._embedder = getcurrent()
-        self._pass_limit = timeout
-        self._joined_midway = not self._at_rest
-        self.asleep = False
-        if not self.greenlet.dead:
-            self._switch = self.greenlet.switch
-        try:
-            self._switch()
-        finally:
-            self._embedder = None
-            self._pass_limit = None
-            self.asleep = True
-            error, self._pass_error = self._pass_error, None
-            if self._on_earlier is not None and not self.greenlet.dead:
-                self._switch = self._refuse_to_park
-        if error is not None:
-            raise error
-
-    @property
-    def on_earlier(self) -> Callable[[], None] | None:
-        """What the embedder wants called when work is made between two `run_once`.
-
-        Called in the hub's OS thread; other OS threads make `fileno()` readable. While it
-        is set, nobody can park outside `run_once`: that would stop the outer loop.
-        """
-        return self._on_earlier
-
-    @on_earlier.setter
-    def on_earlier(self, notice: Callable[[], None] | None) -> None:
-        self._on_earlier = notice
-        if notice is not None and self._at_rest:
-            self.asleep = True
-
-    def _end_embedded_pass(self, embedder: greenlet.greenlet) -> None:
-        if self._joined_midway:  # that was the rest of a pass; the embedder gets a whole one
-            self._joined_midway = False
-            return
-        self._at_rest = True
-        embedder.switch()
-        self._at_rest = False
-
-    def _refuse_to_park(self) -> Any:
-        """Stand-in for the switch to the hub while another loop drives it."""
-        if self._on_earlier is None:  # the embedder has let go of the hub
-            self._switch = self.greenlet.switch
-            return self._switch()
-        raise EmbeddingError(
-            "this greenlet runs the loop that drives the hub; parking it would stop both; "
-            "spawn a green thread for work that waits"
-        )
+    # -- what is left ----------------------------------------------------------------------------
 
     def is_stalled(self) -> bool:
         """Whether nothing is left on this hub that could wake anybody.

@@ -1,0 +1,115 @@
+"""A hub inside somebody else's loop: `fileno`, `deadline`, `run_once`, `on_earlier`.
+
+The outer loop waits for `fileno()` to be readable or for `deadline()` to come, then calls
+`run_once()`, which switches into the hub's greenlet for one pass. Between two passes the
+hub is *at rest*: work made then reaches the outer loop by `on_earlier` or by `fileno()`.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from greenlet import getcurrent, greenlet
+
+from eventlet._core.poller import Poller
+from eventlet._core.timers import Timers
+from eventlet._core.wait_queue import Ticket
+from eventlet._errors import EmbeddingError
+from eventlet._unpatched import get_ident
+
+__all__ = ["Embedding"]
+
+
+class Embedding:
+    """The part of a hub that lets another loop drive it."""
+
+    ident: int
+    clock: Callable[[], float]
+    ready: deque[Ticket]
+    timers: Timers
+    poller: Poller
+    greenlet: greenlet
+    asleep: bool
+    _switch: Callable[[], Any]
+    _at_rest: bool
+    _pass_error: BaseException | None
+
+    def __init__(self) -> None:
+        self._embedder: greenlet | None = None
+        self._on_earlier: Callable[[], None] | None = None
+        self._joined_midway = False
+        self._pass_limit: float | None = None
+
+    def fileno(self) -> int:
+        """Descriptor that is readable when `run_once` has I/O to do; -1 if there is none."""
+        return self.poller.fileno()
+
+    def deadline(self) -> float | None:
+        """Moment of the next work in seconds on the hub's clock; None when nothing is due."""
+        if self.ready:
+            return self.clock()
+        return self.timers.next_deadline()
+
+    def run_once(self, timeout: float | None = 0) -> None:
+        """Make one pass, then return. For a loop that embeds this hub.
+
+        Args:
+            timeout: seconds to wait for work when there is none; None waits for ever.
+
+        Raises:
+            EmbeddingError: called inside a pass, or from the wrong OS thread.
+        """
+        if get_ident() != self.ident:
+            raise EmbeddingError("run_once belongs to the OS thread of its hub")
+        if self._embedder is not None or getcurrent() is self.greenlet:
+            raise EmbeddingError("run_once inside run_once: the hub is already making a pass")
+        self._embedder = getcurrent()
+        self._pass_limit = timeout
+        self._joined_midway = not self._at_rest
+        self.asleep = False
+        if not self.greenlet.dead:
+            self._switch = self.greenlet.switch
+        try:
+            self._switch()
+        finally:
+            self._embedder = None
+            self._pass_limit = None
+            self.asleep = True
+            error, self._pass_error = self._pass_error, None
+            if self._on_earlier is not None and not self.greenlet.dead:
+                self._switch = self._refuse_to_park
+        if error is not None:
+            raise error
+
+    @property
+    def on_earlier(self) -> Callable[[], None] | None:
+        """What the embedder wants called when work is made between two `run_once`.
+
+        Called in the hub's OS thread; other OS threads make `fileno()` readable. While it
+        is set, nobody can park outside `run_once`: that would stop the outer loop.
+        """
+        return self._on_earlier
+
+    @on_earlier.setter
+    def on_earlier(self, notice: Callable[[], None] | None) -> None:
+        self._on_earlier = notice
+        if notice is not None and self._at_rest:
+            self.asleep = True
+
+    def _end_embedded_pass(self, embedder: greenlet) -> None:
+        if self._joined_midway:  # that was the rest of a pass; the embedder gets a whole one
+            self._joined_midway = False
+            return
+        self._at_rest = True
+        embedder.switch()
+        self._at_rest = False
+
+    def _refuse_to_park(self) -> Any:
+        """Stand-in for the switch to the hub while another loop drives it."""
+        if self._on_earlier is None:  # the embedder has let go of the hub
+            self._switch = self.greenlet.switch
+            return self._switch()
+        raise EmbeddingError(
+            "this greenlet runs the loop that drives the hub; parking it would stop both; "
+            "spawn a green thread for work that waits"
+        )
