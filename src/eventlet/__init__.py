@@ -1,5 +1,86 @@
 """Concurrent networking with plain, blocking code: green threads on a hub.
 
-The front door: names only, no logic. See `eventlet.greenthread`, `eventlet.greenpool`,
-`eventlet.greenio` and `eventlet.green` for what is behind them.
+The front door: names only, no logic. What is behind them: `eventlet.greenthread` (spawn,
+sleep, kill), `eventlet.greenpool` (bounded concurrency), `eventlet.greenio` (sockets and
+pipes), `eventlet.green` (the standard library over them), `eventlet.patcher`.
 """
+
+import eventlet.convenience as convenience
+import eventlet.event as event
+import eventlet.green as green
+import eventlet.green.socket
+import eventlet.greenio as greenio
+import eventlet.greenpool as greenpool
+import eventlet.greenthread as greenthread
+import eventlet.hubs as hubs
+import eventlet.patcher as patcher
+import eventlet.queue as queue
+import eventlet.semaphore as semaphore
+import eventlet.timeout as timeout
+from eventlet.convenience import StopServe, connect, listen, serve, wrap_ssl
+from eventlet.event import Event
+from eventlet.greenpool import GreenPile, GreenPool
+from eventlet.greenthread import (
+    call_after_global,
+    exc_after,
+    getcurrent,
+    kill,
+    sleep,
+    spawn,
+    spawn_after,
+    spawn_n,
+)
+from eventlet.patcher import import_patched, monkey_patch
+from eventlet.queue import Queue
+from eventlet.semaphore import BoundedSemaphore, CappedSemaphore, Semaphore
+from eventlet.timeout import Timeout, is_timeout, with_timeout, wrap_is_timeout
+
+__all__ = [
+    "BoundedSemaphore",
+    "CappedSemaphore",
+    "Event",
+    "EventletDeprecationWarning",
+    "GreenPile",
+    "GreenPool",
+    "Queue",
+    "Semaphore",
+    "StopServe",
+    "Timeout",
+    "TimeoutError",
+    "call_after_global",
+    "connect",
+    "convenience",
+    "event",
+    "exc_after",
+    "getcurrent",
+    "green",
+    "greenio",
+    "greenpool",
+    "greenthread",
+    "hubs",
+    "import_patched",
+    "is_timeout",
+    "kill",
+    "listen",
+    "monkey_patch",
+    "patcher",
+    "queue",
+    "semaphore",
+    "serve",
+    "sleep",
+    "spawn",
+    "spawn_after",
+    "spawn_n",
+    "timeout",
+    "with_timeout",
+    "wrap_is_timeout",
+    "wrap_ssl",
+]
+
+__version__ = "1.0.0"
+
+TimeoutError = Timeout  # noqa: A001 - an old name of ours
+
+
+class EventletDeprecationWarning(Warning):
+    """Kept as a name for programs that filter it; never issued."""

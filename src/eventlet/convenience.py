@@ -1,0 +1,171 @@
+"""Shortcuts for servers and clients: `connect`, `listen`, `serve`, `wrap_ssl`."""
+
+import errno
+import os
+import socket
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from greenlet import GreenletExit
+
+from eventlet.green import ssl as green_ssl
+from eventlet.greenio import GreenSocket
+from eventlet.greenpool import GreenPool
+from eventlet.greenthread import GreenThread, getcurrent, kill
+
+__all__ = [
+    "ReusePortUnavailableWarning",
+    "ReuseRandomPortWarning",
+    "StopServe",
+    "connect",
+    "listen",
+    "serve",
+    "wrap_ssl",
+]
+
+
+class ReuseRandomPortWarning(Warning):
+    """SO_REUSEPORT was asked for on a port the kernel chooses: nobody else can name it."""
+
+
+class ReusePortUnavailableWarning(Warning):
+    """SO_REUSEPORT was asked for, but this kernel does not have it."""
+
+
+class StopServe(Exception):
+    """Raised in a handler to make `serve` return."""
+
+
+def connect(
+    addr: Any, family: int = socket.AF_INET, bind: tuple[Any, ...] | None = None
+) -> GreenSocket:
+    """Open a TCP connection.
+
+    Args:
+        addr: socket address, (host, port) for AF_INET.
+        family: address family; it is not guessed from `addr`.
+        bind: local address to connect from.
+
+    Raises:
+        OSError: the connection failed; the socket is closed.
+    """
+    sock = GreenSocket(family, socket.SOCK_STREAM)
+    try:
+        if bind is not None:
+            sock.bind(bind)
+        sock.connect(addr)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def listen(
+    addr: Any,
+    family: int = socket.AF_INET,
+    backlog: int = 50,
+    reuse_addr: bool = True,
+    reuse_port: bool | None = None,
+) -> GreenSocket:
+    """Open a listening socket.
+
+    Args:
+        addr: socket address to bind to; port 0 lets the kernel choose.
+        family: address family, such as AF_INET, AF_INET6 or AF_UNIX.
+        backlog: connections the kernel keeps waiting for `accept`.
+        reuse_addr: set SO_REUSEADDR, so that a restart need not wait.
+        reuse_port: set SO_REUSEPORT, so that several listeners share a port; None sets it
+            for fixed ports and for families without ports.
+
+    Raises:
+        OSError: the address cannot be bound; the socket is closed.
+    """
+    if reuse_port is None:
+        reuse_port = not _asks_for_any_port(addr, family)
+    elif reuse_port and _asks_for_any_port(addr, family):
+        warnings.warn(
+            "listen(reuse_port=True) on port 0: the kernel chooses a port no other listener "
+            "can name; choose a port, or leave reuse_port out",
+            ReuseRandomPortWarning,
+            stacklevel=2,
+        )
+    sock = GreenSocket(family, socket.SOCK_STREAM)
+    try:
+        if reuse_addr and os.name != "nt":
+            _try_option(sock, "SO_REUSEADDR")
+        if reuse_port and not _try_option(sock, "SO_REUSEPORT"):
+            warnings.warn(
+                "this kernel has no SO_REUSEPORT for such a socket; listening without it",
+                ReusePortUnavailableWarning,
+                stacklevel=2,
+            )
+        sock.bind(addr)
+        sock.listen(backlog)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _asks_for_any_port(addr: Any, family: int) -> bool:
+    return family in (socket.AF_INET, socket.AF_INET6) and addr[1] == 0
+
+
+def _try_option(sock: GreenSocket, name: str) -> bool:
+    """Set a socket option; False when the kernel says it has no such thing."""
+    option = getattr(socket, name, None)
+    if option is None:
+        return False
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, option, 1)
+    except OSError as exc:
+        return exc.errno not in (errno.EINVAL, errno.ENOPROTOOPT)
+    return True
+
+
+def serve(sock: Any, handle: Callable[[Any, Any], Any], concurrency: int = 1000) -> None:
+    """Accept connections and handle each in a green thread, until something stops it.
+
+    Does not close the listener and does not wait for the handlers when it ends.
+
+    Args:
+        sock: listening green socket.
+        handle: called as `handle(connection, address)`; the connection is closed after it.
+            Raising `StopServe` makes `serve` return, another Exception is raised from it.
+        concurrency: handlers at once; at the limit nothing more is accepted.
+
+    Raises:
+        OSError: accept failed.
+        Exception: what a handler raised.
+    """
+    pool = GreenPool(concurrency)
+    server = getcurrent()
+    while True:
+        try:
+            connection, address = sock.accept()
+            pool.spawn(handle, connection, address).link(_stop_checker, server, connection)
+        except StopServe:
+            return
+
+
+def _stop_checker(thread: GreenThread, server: Any, connection: Any) -> None:
+    """Close the connection of a finished handler; pass its failure to the server."""
+    try:
+        connection.close()
+        thread.wait()
+    except GreenletExit:
+        pass  # the handler was killed: that concerns nobody else
+    except Exception as exc:
+        kill(server, exc)
+
+
+def wrap_ssl(sock: Any, *a: Any, **kw: Any) -> Any:
+    """Wrap a socket in TLS; arguments are those of `eventlet.green.ssl.wrap_socket`.
+
+    The peer's certificate is not verified unless `cert_reqs` asks for it.
+
+    Raises:
+        OSError: a certificate or key file cannot be read (ENOENT when it is missing).
+    """
+    return green_ssl.wrap_socket(sock, *a, **kw)
