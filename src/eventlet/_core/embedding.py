@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from greenlet import getcurrent, greenlet
+import greenlet
+from greenlet import getcurrent
 
 from eventlet._core.poller import Poller
 from eventlet._core.timers import Timers
@@ -18,6 +19,8 @@ from eventlet._errors import EmbeddingError
 from eventlet._unpatched import get_ident
 
 __all__ = ["Embedding"]
+
+_Greenlet = greenlet.greenlet
 
 
 class Embedding:
@@ -28,14 +31,14 @@ class Embedding:
     ready: deque[Ticket]
     timers: Timers
     poller: Poller
-    greenlet: greenlet
+    greenlet: _Greenlet
     asleep: bool
     _switch: Callable[[], Any]
     _at_rest: bool
     _pass_error: BaseException | None
 
     def __init__(self) -> None:
-        self._embedder: greenlet | None = None
+        self._embedder: _Greenlet | None = None
         self._on_earlier: Callable[[], None] | None = None
         self._joined_midway = False
         self._pass_limit: float | None = None
@@ -96,7 +99,7 @@ class Embedding:
         if notice is not None and self._at_rest:
             self.asleep = True
 
-    def _end_embedded_pass(self, embedder: greenlet) -> None:
+    def _end_embedded_pass(self, embedder: _Greenlet) -> None:
         if self._joined_midway:  # that was the rest of a pass; the embedder gets a whole one
             self._joined_midway = False
             return
