@@ -16,6 +16,7 @@ from eventlet._core.thread import (
 )
 from eventlet._core.timers import Timer
 from eventlet._core.wait_queue import SPENT
+from eventlet.timeout import Timeout, with_timeout
 
 __all__ = [
     "GreenThread",
@@ -31,7 +32,11 @@ __all__ = [
     "spawn_after",
     "spawn_after_local",
     "spawn_n",
+    "with_timeout",
 ]
+
+TimeoutError = Timeout  # noqa: A001  # the name programs know
+"""Old name of `timeout.Timeout`; not the builtin."""
 
 
 def sleep(seconds: float = 0) -> None:
