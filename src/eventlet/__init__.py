@@ -8,7 +8,7 @@ pipes), `eventlet.green` (the standard library over them), `eventlet.patcher`.
 import eventlet.convenience as convenience
 import eventlet.event as event
 import eventlet.green as green
-import eventlet.green.socket
+import eventlet.green.socket  # noqa: F401 - an attribute of `green` for those who only import us
 import eventlet.greenio as greenio
 import eventlet.greenpool as greenpool
 import eventlet.greenthread as greenthread

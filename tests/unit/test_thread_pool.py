@@ -1,0 +1,120 @@
+"""Calls on OS threads: results, errors, bounds, abandonment."""
+
+import threading
+
+import pytest
+
+from eventlet._core.current import get_hub
+from eventlet._resolver import getaddrinfo, gethostbyname, is_literal, resolve_address
+from eventlet._thread_pool import ThreadPool
+from eventlet.greenthread import sleep, spawn
+from eventlet.timeout import Timeout
+
+
+@pytest.fixture
+def pool():
+    made = ThreadPool(limit=3, idle_seconds=0.05)
+    yield made
+    while made.threads:
+        sleep(0.01)
+
+
+def test_result_and_error_come_back(pool):
+    assert pool.run(int, "7") == 7
+    with pytest.raises(ValueError, match="invalid literal"):
+        pool.run(int, "x")
+
+
+def test_runs_elsewhere_while_others_go_on(pool):
+    gate = threading.Event()
+    waiting = spawn(pool.run, gate.wait, 5)
+    beats = []
+    spawn(lambda: [(beats.append(None), sleep(0)) for _ in range(5)]).wait()
+    assert len(beats) == 5
+    gate.set()
+    assert waiting.wait() is True
+    assert pool.run(threading.get_ident) != threading.get_ident()
+
+
+def test_never_more_threads_than_its_limit(pool):
+    gate = threading.Event()
+    calls = [spawn(pool.run, gate.wait, 5) for _ in range(10)]
+    sleep(0)
+    assert pool.threads == 3
+    gate.set()
+    assert [call.wait() for call in calls] == [True] * 10
+
+
+def test_system_exit_in_a_call_reaches_the_caller(pool):
+    with pytest.raises(SystemExit):
+        pool.run(exit_now)
+    assert pool.run(int, "1") == 1
+
+
+def exit_now():
+    raise SystemExit(3)
+
+
+def test_abandoned_call_goes_on_and_harms_nobody(pool):
+    gate = threading.Event()
+    with pytest.raises(Timeout), Timeout(0.01):
+        pool.run(gate.wait, 5)
+    gate.set()
+    assert pool.run(int, "2") == 2
+
+
+def test_hub_greenlet_is_refused(pool):
+    errors = []
+
+    def call():
+        try:
+            pool.run(int)
+        except RuntimeError as exc:
+            errors.append(str(exc))
+
+    get_hub().call_soon(call)
+    sleep(0)
+    assert "mainloop" in errors[0]
+
+
+def test_idle_threads_end(pool):
+    pool.run(int)
+    while pool.threads:
+        sleep(0.01)
+
+
+def test_forked_child_makes_threads_of_its_own(run_isolated):
+    run_isolated(
+        """
+from eventlet._thread_pool import ThreadPool
+pool = ThreadPool(2)
+assert pool.run(int, "1") == 1
+child = os.fork()
+if not child:
+    assert pool.threads == 0
+    assert pool.run(int, "2") == 2
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "literal"),
+    [("127.0.0.1", True), ("::1", True), ("fe80::1%lo", True), ("localhost", False), (b"x", False)],
+)
+def test_literals_are_recognised(host, literal):
+    assert is_literal(host) is literal
+
+
+def test_literals_never_start_a_thread():
+    before = threading.active_count()
+    assert gethostbyname("127.0.0.1") == "127.0.0.1"
+    assert getaddrinfo("::1", 80)[0][4][:2] == ("::1", 80)
+    assert resolve_address(2, 1, 0, ("", 80)) == ("", 80)
+    assert resolve_address(1, 1, 0, "/path") == "/path"
+    assert threading.active_count() == before
+
+
+def test_names_become_literals_in_addresses():
+    assert resolve_address(2, 1, 0, ("localhost", 80)) == ("127.0.0.1", 80)
