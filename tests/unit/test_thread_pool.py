@@ -86,6 +86,7 @@ def test_idle_threads_end(pool):
 def test_forked_child_makes_threads_of_its_own(run_isolated):
     run_isolated(
         """
+import os
 from eventlet._thread_pool import ThreadPool
 pool = ThreadPool(2)
 assert pool.run(int, "1") == 1

@@ -143,9 +143,9 @@ def test_wrong_certificate_fails_the_client_and_only_this_connection(tls_listene
                 server.close()
 
     serving = spawn(serve)
-    with connect(tls_listener.getsockname()) as plain:
-        with pytest.raises(ssl.SSLCertVerificationError):
-            green_ssl.create_default_context().wrap_socket(plain, server_hostname="localhost")
+    plain = connect(tls_listener.getsockname())
+    with plain, pytest.raises(ssl.SSLCertVerificationError):
+        green_ssl.create_default_context().wrap_socket(plain, server_hostname="localhost")
     with connect(tls_listener.getsockname()) as plain:
         tls = make_client_context().wrap_socket(plain, server_hostname="localhost")
         assert tls.recv(100) == b"welcome"
