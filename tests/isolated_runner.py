@@ -43,6 +43,7 @@ def run_isolated(
     Raises:
         AssertionError: another status came back, or the time was up; it shows the output.
     """
+    __tracebackhide__ = True
     command = [sys.executable, "-X", "faulthandler", *flags, *_target(script_or_code), *args]
     process = subprocess.Popen(
         command,
