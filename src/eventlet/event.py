@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from eventlet._core.current import get_hub
 from eventlet._core.thread import exception_from
-from eventlet._core.wait_queue import EXPIRED, WaitQueue, wake
+from eventlet._core.wait_queue import EXPIRED, SPENT, WaitQueue, wake
 
 __all__ = ["NOT_USED", "Event"]
 
@@ -65,10 +65,13 @@ class Event:
             outcome = hub.park(ticket, timeout)
         except BaseException:
             self._waiters.discard(ticket)
+            ticket.state |= SPENT  # also when a signal handler raised before the park
             raise
         if outcome is EXPIRED:
             self._waiters.discard(ticket)
-            return None
+            if self._result is NOT_USED:
+                return None
+            outcome = self._result, self._exc  # sent before we could run
         return _deliver(*outcome)
 
     # -- sending -------------------------------------------------------------------------

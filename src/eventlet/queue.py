@@ -193,7 +193,9 @@ class LightQueue(Generic[T]):
             return
         if value is not _PROMISED:
             self._withdraw_putter(ticket)
-            raise Full if value is EXPIRED else ShutDown
+            # When the time is up, look once more: room may have come before we could run.
+            self.put(item, block=False)
+            return
         with self._mutex:
             del self._offers[ticket]
             self._promised_room -= 1
@@ -294,7 +296,7 @@ class LightQueue(Generic[T]):
                 raise
             if value is EXPIRED:
                 self._withdraw_getter(ticket)
-                raise Empty
+                return self.get(block=False)  # one may have come before we could run
             if value is _PROMISED:
                 with self._mutex:
                     self._promised_items -= 1

@@ -106,7 +106,7 @@ class Semaphore:
             raise
         if value is EXPIRED:
             self._waiters.discard(ticket)
-            return False
+            return self.acquire(blocking=False)  # one may have come free before we could run
         return True
 
     def release(self, blocking: bool = True) -> bool:
