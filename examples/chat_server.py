@@ -27,7 +27,7 @@ class Guest:
         self.sock = sock
         self.lines = sock.makefile("rb")
         self.name = ""
-        self.outbox = eventlet.Queue(backlog)
+        self.outbox = eventlet.Queue[str | None](backlog)
 
     def tell(self, text: str) -> None:
         """Queue one line; a guest who reads too slowly for it is shown out."""

@@ -18,7 +18,7 @@ from eventlet.greenio import GreenSocket, shutdown_safe
 READ_BYTES = 64 * 1024
 
 
-def copy(source: GreenSocket, target: GreenSocket) -> int:
+def copy(source: socket.socket, target: socket.socket) -> int:
     """Carry bytes one way until end-of-file, and pass that on; return how many there were.
 
     When either side breaks, both are shut down, which ends the other direction too.

@@ -23,7 +23,7 @@ class Exchange:
     """The queue between the two sides, and the count of what went through it."""
 
     def __init__(self, queue_size: int, timeout: float) -> None:
-        self.links = eventlet.Queue(queue_size)
+        self.links = eventlet.Queue[str](queue_size)
         self.timeout = timeout
         self.most_queued = 0
         self.fetched = 0

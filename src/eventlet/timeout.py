@@ -99,7 +99,8 @@ class Timeout(BaseException):
         kind: type[BaseException] | None,
         value: BaseException | None,
         trace: TracebackType | None,
-    ) -> bool:
+    ) -> bool | None:
+        # Not plain `bool`: for a type checker that means that any Timeout may swallow.
         self.cancel()
         return value is self and self.exception is False
 

@@ -28,13 +28,18 @@ class Running:
         target: the file of a program, or code.
         arguments: what it finds in `sys.argv[1:]`.
         env: variables on top of a clean environment.
+        flags: options of the interpreter.
     """
 
     def __init__(
-        self, target: Path | str, *arguments: str, env: dict[str, str] | None = None
+        self,
+        target: Path | str,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        flags: tuple[str, ...] = ("-W", "error"),
     ) -> None:
         where = [str(target)] if isinstance(target, Path) else ["-c", target]
-        self.command = [sys.executable, "-X", "faulthandler", "-W", "error", *where, *arguments]
+        self.command = [sys.executable, "-X", "faulthandler", *flags, *where, *arguments]
         self.env = _environment(env or {})
         self.announced = ""
         self.stdout = ""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class _Server(ThreadingHTTPServer):
         self.tls = tls
         super().__init__(("127.0.0.1", 0), _Handler)
 
-    def finish_request(self, request, client_address):  # type: ignore[no-untyped-def] # as upstream
+    def finish_request(self, request: Any, client_address: Any) -> None:
         # In the connection's own thread: one slow handshake must not hold up the others.
         if self.tls is not None:
             try:
@@ -64,7 +65,7 @@ class _Server(ThreadingHTTPServer):
         with request:
             super().finish_request(request, client_address)
 
-    def handle_error(self, request, client_address):  # type: ignore[no-untyped-def] # as upstream
+    def handle_error(self, request: Any, client_address: Any) -> None:
         pass  # a client that hangs up early is its own business
 
 

@@ -22,6 +22,8 @@ else:
     for _name, _value in vars(_real_module).items():
         if not _name.startswith("__") and not isinstance(_value, FunctionType):
             globals()[_name] = _value
+    # Its default was taken from the copy of the sentinel that the line above replaced.
+    create_connection.__defaults__ = _real_module.create_connection.__defaults__
 
     socket = SocketType = GreenSocket
     timeout = TimeoutError
