@@ -88,10 +88,11 @@ _TABLE = (
     _loop("spawn-join-100", "Spawn 100, join all", "thread", "spawn_many", batch=100),
     _loop("spawn-n", "Spawn 100 without a handle", "thread", "spawn_n", batch=100),
     _loop("sleep-0", "sleep(0), alone", "turn", "sleep_zero", batch=1000, threads=1),
-    _loop("sleep-0-100", "sleep(0) in 100 threads", "turn", "sleep_zero", batch=10, threads=100),
+    _loop("sleep-0-100", "sleep(0) in 100 threads", "turn", "sleep_zero", batch=200, threads=100),
     _loop("timers", "20,000 sleeping threads", "timer", "timers", count=20_000),
     _loop("queue", "Queue(10), one producer, one consumer", "item", "queue", batch=1000, size=10),
     _loop("imap", "imap, pool of 100", "item", "imap", batch=1000, size=100),
+    _loop("imap-wait", "imap, each call waits a turn", "item", "imap_wait", batch=1000, size=100),
     _memory("memory-sleep", "Memory of a thread parked in sleep", "sleep"),
     _memory("memory-recv", "Memory of a socket and its thread in recv", "receive"),
 )

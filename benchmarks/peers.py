@@ -57,6 +57,7 @@ def _programs(library: str) -> Mapping[Family, str]:
 
 _ASYNCIO = EnvironmentSpec("asyncio")
 _UVLOOP = EnvironmentSpec("uvloop", ("uvloop",))
+_IMAP = frozenset({"imap", "imap_wait"})
 _ECHO_ONLY = {Family.ECHO: "echo_asyncio"}
 
 _TABLE = (
@@ -65,15 +66,15 @@ _TABLE = (
         "eventlet-0.41", EnvironmentSpec("eventlet", ("eventlet==0.41.*",)), _programs("eventlet")
     ),
     Peer(GEVENT, EnvironmentSpec("gevent", ("gevent",)), _programs("gevent")),
-    Peer("asyncio-streams", _ASYNCIO, _programs("asyncio"), lacks=frozenset({"imap"})),
+    Peer("asyncio-streams", _ASYNCIO, _programs("asyncio"), lacks=_IMAP),
     Peer("asyncio-protocol", _ASYNCIO, _ECHO_ONLY, {"protocol": 1}),
-    Peer("uvloop-streams", _UVLOOP, _programs("asyncio"), {"uvloop": 1}, frozenset({"imap"})),
+    Peer("uvloop-streams", _UVLOOP, _programs("asyncio"), {"uvloop": 1}, _IMAP),
     Peer("uvloop-protocol", _UVLOOP, _ECHO_ONLY, {"uvloop": 1, "protocol": 1}),
     Peer(
         "trio",
         EnvironmentSpec("trio", ("trio",)),
         _programs("trio"),
-        lacks=frozenset({"imap", "spawn_n"}),
+        lacks=_IMAP | {"spawn_n"},
     ),
     Peer("c-epoll", None, {Family.ECHO: "echo_server"}),
 )

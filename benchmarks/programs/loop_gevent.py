@@ -19,6 +19,11 @@ def identity(value: int) -> int:
     return value
 
 
+def wait_a_turn(value: int) -> int:
+    gevent.sleep(0)
+    return value
+
+
 def spawn_join(parameters: Parameters) -> Batch:
     count = parameters["batch"]
 
@@ -104,11 +109,19 @@ def queue(parameters: Parameters) -> Batch:
 
 
 def imap(parameters: Parameters) -> Batch:
+    return imap_over(identity, parameters)
+
+
+def imap_wait(parameters: Parameters) -> Batch:
+    return imap_over(wait_a_turn, parameters)
+
+
+def imap_over(function: Callable[[int], int], parameters: Parameters) -> Batch:
     count = parameters["batch"]
     pool = gevent.pool.Pool(parameters["size"])
 
     def batch() -> int:
-        return sum(1 for _ in pool.imap(identity, range(count)))
+        return sum(1 for _ in pool.imap(function, range(count)))
 
     return batch
 
@@ -121,6 +134,7 @@ BATCHES: dict[str, Callable[[Parameters], Batch]] = {
     "timers": timers,
     "queue": queue,
     "imap": imap,
+    "imap_wait": imap_wait,
 }
 
 
