@@ -3,8 +3,10 @@
 import contextlib
 import errno
 import os
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
 
 import pytest
@@ -12,7 +14,7 @@ import trustme
 
 from eventlet.convenience import connect, listen, wrap_ssl
 from eventlet.green import ssl as green_ssl
-from eventlet.greenio import GreenSocket
+from eventlet.greenio import GreenPipe, GreenSocket
 from eventlet.greenthread import sleep, spawn
 from eventlet.timeout import Timeout
 
@@ -331,17 +333,33 @@ def test_connect_ex_shakes_hands_too(tls_listener):
     client.close()
 
 
-def test_key_update_while_both_sides_are_busy(tls_pair):
-    # TLS 1.3: OpenSSL sends a key update of its own accord only after 2**24 records, so this
-    # holds the case that matters: session tickets that a reader has to swallow first.
-    client, server = tls_pair
-    assert client.version() == "TLSv1.3"
-    reader = spawn(client.recv, 10)
-    sleep(0)
-    client.sendall(b"while reading")
-    assert server.recv(100) == b"while reading"
-    server.sendall(b"ok")
-    assert reader.wait() == b"ok"
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="asks the openssl program for it")
+def test_key_update_in_the_middle_of_a_conversation(files, tls_listener):
+    _, trusted = files
+
+    def echo_lines():
+        with tls_listener.accept()[0] as server:
+            server.sendall(b"ready\n")
+            while data := server.recv(1000):
+                server.sendall(data)
+
+    serving = spawn(echo_lines)
+    port = tls_listener.getsockname()[1]
+    command = ["openssl", "s_client", "-CAfile", trusted, "-connect", f"127.0.0.1:{port}"]
+    stdin_end, commands = os.pipe()
+    answers, stdout_end = os.pipe()
+    peer = subprocess.Popen(command, stdin=stdin_end, stdout=stdout_end, stderr=stdout_end)
+    os.close(stdin_end)
+    os.close(stdout_end)
+    with GreenPipe(commands, "wb", 0) as to_peer, GreenPipe(answers, "rb") as from_peer:
+        for line, answer in ((b"", b"ready\n"), (b"K\n", b"KEYUPDATE\n"), (b"after\n", b"after\n")):
+            to_peer.write(line)  # "K" alone makes it send a key update and ask for one
+            while from_peer.readline() != answer:
+                pass
+        peer.kill()
+        from_peer.read()
+    peer.wait()
+    _ignore_oserror(serving.wait)
 
 
 # -- module functions ------------------------------------------------------------------------
