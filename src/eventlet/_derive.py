@@ -35,7 +35,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CodeType, ModuleType
 from typing import Any
 
-__all__ = ["Facade", "ImportMap", "build_builtins", "code_of", "derive", "run", "share"]
+__all__ = ["Facade", "ImportMap", "build_builtins", "code_of", "derive", "overlay", "run", "share"]
 
 Namespace = dict[str, Any]
 """The globals of a module, by name."""
@@ -166,7 +166,9 @@ class Facade(ModuleType):
         return sorted({*super().__dir__(), *dir(self._real)})
 
 
-def derive(namespace: Namespace, name: str, import_map: ImportMap) -> None:
+def derive(
+    namespace: Namespace, name: str, import_map: ImportMap, same: Sequence[str] = ()
+) -> None:
     """Fill a module's namespace by running the code of another module over an import map.
 
     Args:
@@ -174,6 +176,7 @@ def derive(namespace: Namespace, name: str, import_map: ImportMap) -> None:
         name: dotted name of the module whose code runs; it is only imported itself when it
             defines exception classes, which the two share.
         import_map: what its import statements give, now and inside its functions later.
+        same: names of classes that are taken over like exception classes.
 
     Raises:
         ModuleNotFoundError: this Python has no such module.
@@ -184,8 +187,7 @@ def derive(namespace: Namespace, name: str, import_map: ImportMap) -> None:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
     code = code_of(name, spec.loader)
-    namespace["__builtins__"] = build_builtins(namespace, package, import_map, errors_from=name)
-    exec(code, namespace)  # noqa: S102 - the code of an importable module, as import does
+    run(code, namespace, package, import_map, name, same)
 
 
 def share(namespace: Namespace, name: str) -> None:
@@ -204,16 +206,23 @@ def share(namespace: Namespace, name: str) -> None:
         namespace[attribute] = value
 
 
+def overlay(namespace: Namespace, written: ModuleType) -> None:
+    """Put the names in a module's `__all__` over those that a namespace has already."""
+    for name in written.__all__:
+        namespace[name] = getattr(written, name)
+
+
 def run(
     code: CodeType,
     namespace: Namespace,
     package: str,
     import_map: ImportMap,
     errors_from: str | None = None,
+    same: Sequence[str] = (),
 ) -> None:
     """Run a module's code in a namespace over an import map; see `build_builtins`."""
-    namespace["__builtins__"] = build_builtins(namespace, package, import_map, errors_from)
-    exec(code, namespace)
+    namespace["__builtins__"] = build_builtins(namespace, package, import_map, errors_from, same)
+    exec(code, namespace)  # noqa: S102 - the code of an importable module, as import does
 
 
 def code_of(name: str, loader: Any) -> CodeType:
@@ -235,6 +244,7 @@ def build_builtins(
     package: str,
     import_map: ImportMap,
     errors_from: str | None = None,
+    same: Sequence[str] = (),
 ) -> Namespace:
     """Build the builtins of a derived namespace: the ordinary ones with two replaced.
 
@@ -244,10 +254,11 @@ def build_builtins(
         import_map: what its imports give.
         errors_from: name of the module whose exception classes are taken over; `None` to let
             the code build its own.
+        same: qualified names of other classes that are taken over from that module.
     """
     replaced: Namespace = {"__import__": _importer(namespace, package, import_map)}
     if errors_from is not None:
-        replaced["__build_class__"] = _class_builder(errors_from)
+        replaced["__build_class__"] = _class_builder(errors_from, frozenset(same))
     return {**vars(builtins), **replaced}
 
 
@@ -296,17 +307,18 @@ def _absolute(name: str, package: str, level: int) -> str:
     return ".".join([*kept, name] if name else kept)
 
 
-def _class_builder(source: str) -> Callable[..., Any]:
+def _class_builder(source: str, same: frozenset[str]) -> Callable[..., Any]:
     ordinary_build = builtins.__build_class__
 
     def __build_class__(  # noqa: A001, N807 - stands in for the builtin
         func: Callable[[], Any], name: str, /, *bases: Any, **keywords: Any
     ) -> Any:
-        if any(isinstance(base, type) and issubclass(base, BaseException) for base in bases):
+        is_error = any(isinstance(base, type) and issubclass(base, BaseException) for base in bases)
+        if is_error or func.__qualname__ in same:
             found: Any = importlib.import_module(source)
             for part in func.__qualname__.split("."):
                 found = getattr(found, part, None)
-            if isinstance(found, type) and issubclass(found, BaseException):
+            if isinstance(found, type) and issubclass(found, BaseException) is is_error:
                 return found
         return ordinary_build(func, name, *bases, **keywords)
 

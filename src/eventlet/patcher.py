@@ -1,6 +1,7 @@
 """Make existing code green: private copies, pristine copies, and changes to real modules."""
 
 import importlib
+import threading
 from collections.abc import Callable, Iterable, MutableMapping
 from types import FunctionType, ModuleType
 from typing import Any, ParamSpec, TypeVar
@@ -11,6 +12,7 @@ from eventlet._patching.ledger import LEDGER
 from eventlet._patching.pristine import original
 from eventlet._patching.private import PrivateCopies
 from eventlet._patching.table import NOT_BUILT, ON_REQUEST, PATCHES, SWITCHES, Patch
+from eventlet.green._threading import unite
 
 __all__ = [
     "already_patched",
@@ -149,6 +151,8 @@ def monkey_patch(**on: bool) -> None:
         for name in patch.names:
             if name in vars(real) and name in vars(green):
                 LEDGER.set(real, name, getattr(green, name))
+    if "thread" in chosen:
+        unite(LEDGER.set, threading, importlib.import_module("eventlet.green.threading"))
     already_patched.update(dict.fromkeys(chosen, True))
 
 

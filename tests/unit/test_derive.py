@@ -260,6 +260,17 @@ def test_an_exception_class_the_original_lacks_is_built(write_modules: WriteModu
     assert module.make() is not module.make()
 
 
+def test_classes_named_as_the_same_are_the_originals(write_modules: WriteModules) -> None:
+    write_modules({"user.py": "class A: pass\nclass B(A): pass"})
+    module = ModuleType("green_user")
+
+    derive(vars(module), "user", ImportMap({}), same=("A",))
+
+    real = importlib.import_module("user")
+    assert module.A is real.A
+    assert module.B is not real.B
+
+
 def test_classes_and_functions_pickle_by_the_derived_name(write_modules: WriteModules) -> None:
     write_modules(
         {

@@ -17,16 +17,16 @@ ABSENT = _Absent()
 
 
 class Change(NamedTuple):
-    """One name of one module that was set, with its values before and after."""
+    """One name of a module, or attribute of a class or object, that was set."""
 
-    module: ModuleType
+    module: Any
     name: str
     before: Any
     after: Any
 
 
 class Ledger:
-    """Make changes to modules and remember them, oldest first."""
+    """Make changes to modules and their classes and remember them, oldest first."""
 
     def __init__(self) -> None:
         self.switches: dict[str, bool] = {}
@@ -37,8 +37,8 @@ class Ledger:
         """Every change that is in force, oldest first."""
         return tuple(self._changes)
 
-    def set(self, module: ModuleType, name: str, value: Any) -> None:
-        """Set a name of a module and write it down; no change is no entry."""
+    def set(self, module: Any, name: str, value: Any) -> None:
+        """Set a name of a module, class or object and write it down; no change is no entry."""
         before = vars(module).get(name, ABSENT)
         if before is value:
             return

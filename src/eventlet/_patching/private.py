@@ -320,9 +320,10 @@ def _origins(value: Any) -> Iterator[str]:
     if isinstance(value, ModuleType):
         yield value.__name__
         return
-    home = getattr(value, "__module__", None)
-    if isinstance(home, str):
-        yield home
+    for made_of in value.__mro__ if isinstance(value, type) else (value,):
+        home = getattr(made_of, "__module__", None)
+        if isinstance(home, str):
+            yield home
     members = tuple(vars(value).values()) if isinstance(value, type) else (value,)
     for member in members:
         if isinstance(member, FunctionType):

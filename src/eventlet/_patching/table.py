@@ -139,7 +139,6 @@ PATCHES = (
         (
             *(
                 "Lock",
-                "RLock",
                 "_CRLock",
                 "_ThreadHandle",
                 "_allocate_lock",

@@ -1,0 +1,139 @@
+"""The green forms of the calls of `os` that wait.
+
+`O_NONBLOCK` is never set here, because it is shared with whoever else has the file open. So a
+descriptor is polled, then read; a blocking one is written in pieces of at most PIPE_BUF bytes,
+which a ready pipe takes without blocking. Regular files go straight to the kernel.
+"""
+
+import os
+import stat
+from typing import Any
+
+import eventlet.hubs as hubs
+from eventlet._core.current import get_hub
+from eventlet._errors import IOClosed
+from eventlet._thread_pool import ThreadPool
+from eventlet._unpatched import get_blocking, os_open, os_read, os_write
+from eventlet._unpatched import waitpid as os_waitpid
+from eventlet.green._children import wait_for_child
+from eventlet.green._ready import ready_now, spend_budget
+from eventlet.greenio.pipes import PIPE_BUF, GreenPipe
+
+__all__ = ["fdopen", "open", "read", "wait", "waitpid", "write"]
+
+_openers = ThreadPool(limit=1000)  # opening a FIFO may wait for ever: threads on demand
+
+
+def read(fd: int, n: int) -> bytes:
+    """Read at most `n` bytes; park until there are some, or the end.
+
+    Also on a descriptor in non-blocking mode: green pipes and sockets are.
+    """
+    if n <= 0 or _is_always_ready(fd):
+        return os_read(fd, n)
+    while True:
+        try:
+            _wait_until_ready(fd, read=True)
+        except IOClosed:
+            return b""
+        try:
+            return os_read(fd, n)
+        except BlockingIOError:
+            continue  # somebody else took it
+
+
+def write(fd: int, data: Any) -> int:
+    """Write bytes; park while the other side takes none.
+
+    Returns:
+        How many were written: all of them on a descriptor in blocking mode, as the plain
+        call does, except when an error comes after the first. 0 when the number has come to
+        name another file.
+    """
+    if _is_always_ready(fd):
+        return os_write(fd, data)
+    view = memoryview(data).cast("B")
+    written = 0
+    try:
+        if not get_blocking(fd):
+            return _write_some(fd, view)
+        while True:
+            written += _write_some(fd, view[written : written + PIPE_BUF])
+            if written == len(view):
+                return written
+    except IOClosed:
+        return written
+    except OSError:
+        if not written:
+            raise
+        return written  # the next call meets the error again
+
+
+def fdopen(fd: int, *args: Any, **kwargs: Any) -> Any:
+    """Open a descriptor as a green file object; arguments as for `open`.
+
+    Raises:
+        TypeError: `fd` is no number.
+    """
+    if not isinstance(fd, int):
+        raise TypeError(f"invalid fd type ({type(fd)}, expected integer)")
+    return GreenPipe(fd, *args, **kwargs)
+
+
+def open(file: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+    """Open a file; opening a FIFO parks until the other side does.
+
+    Returns:
+        The descriptor number, not inheritable.
+    """
+    if not flags & os.O_NONBLOCK and _is_fifo(file, dir_fd):
+        fd: int = _openers.run(os_open, file, flags, mode, dir_fd=dir_fd)
+    else:
+        fd = os_open(file, flags, mode, dir_fd=dir_fd)
+    hubs.notify_opened(fd)
+    return fd
+
+
+def wait() -> tuple[int, int]:
+    """Park until any child has exited; return its number and status."""
+    return waitpid(-1, 0)
+
+
+def waitpid(pid: int, options: int) -> tuple[int, int]:
+    """Park until a child has changed its state; arguments as for the plain call.
+
+    Raises:
+        ChildProcessError: there is no such child.
+    """
+    if options & os.WNOHANG:
+        return os_waitpid(pid, options)
+    return wait_for_child(pid, options)
+
+
+def _is_always_ready(fd: int) -> bool:
+    kind = os.fstat(fd).st_mode
+    return stat.S_ISREG(kind) or stat.S_ISDIR(kind) or stat.S_ISBLK(kind)
+
+
+def _is_fifo(file: Any, dir_fd: int | None) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(file, dir_fd=dir_fd).st_mode)
+    except OSError:
+        return False  # opening it says what is wrong
+
+
+def _wait_until_ready(fd: int, read: bool = False, write: bool = False) -> None:
+    if ready_now(fd, read, write):
+        spend_budget()
+    else:
+        get_hub().wait_foreign(fd, read=read, write=write)
+
+
+def _write_some(fd: int, view: memoryview) -> int:
+    """Write what one call takes, once the descriptor is ready."""
+    while True:
+        _wait_until_ready(fd, write=True)
+        try:
+            return os_write(fd, view)
+        except BlockingIOError:
+            continue  # less room than the piece takes, or somebody else took it

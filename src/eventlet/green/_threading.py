@@ -1,0 +1,223 @@
+"""What green threads need of a `threading` module beyond its own code over green imports.
+
+It serves two: the green `threading`, and the real one once it is patched. From then on there
+is one set of threads: `unite` makes the green module show the classes and tables of the real
+one, which run over green names by then.
+
+Condition.wait, our own: taking the lock again at the end is shielded, so that `with condition`
+never releases a lock somebody else owns; what interrupted the waiter meanwhile is raised
+afterwards. A waiter that was notified and then interrupted passes the notification on.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from weakref import ref
+
+from greenlet import GreenletExit, getcurrent
+
+from eventlet._core.thread import GreenThread
+from eventlet._errors import MainloopBlocked
+from eventlet._unpatched import get_ident as native_ident
+from eventlet.event import Event
+from eventlet.green._thread import get_ident
+from eventlet.lock import Lock
+
+__all__ = ["condition_wait", "current_thread_for", "green_thread_class", "quiet_hook"]
+__all__ += ["unite", "wait_for_sentinel"]
+
+
+def condition_wait(self: Any, timeout: float | None = None) -> bool:
+    """Park until notified or until `timeout` seconds have passed.
+
+    The lock is released meanwhile and always owned again at the end.
+
+    Returns:
+        Whether it was notified.
+
+    Raises:
+        RuntimeError: the caller does not own the lock.
+    """
+    if not self._is_owned():
+        raise RuntimeError("cannot wait on un-acquired lock")
+    turn = Lock(0)
+    self._waiters.append(turn)
+    saved = self._release_save()
+    interrupted: BaseException | None = None
+    notified = False
+    try:
+        if timeout is None:
+            notified = turn.acquire()
+        else:
+            notified = turn.acquire(timeout > 0, timeout if timeout > 0 else None)
+    except BaseException as exc:
+        interrupted = exc
+    while True:
+        try:
+            self._acquire_restore(saved)
+        except MainloopBlocked:
+            raise  # it can never succeed here
+        except BaseException as exc:
+            interrupted = interrupted or exc
+        else:
+            break
+    if not notified:
+        try:
+            self._waiters.remove(turn)
+        except ValueError:
+            notified = True  # it came while we were on our way out
+    if interrupted is None:
+        return notified
+    try:
+        if notified:
+            self.notify()
+        raise interrupted
+    finally:
+        interrupted = None  # it refers to this frame
+
+
+def wait_for_sentinel(ordinary: Callable[..., None]) -> Callable[..., None]:
+    """Make `Thread._wait_for_tstate_lock` of Python up to 3.12 safe to interrupt.
+
+    The standard one takes a lock that is held after an interrupt for one it has acquired
+    itself, releases it, and the thread counts as ended while it runs. Ours never is: an
+    interrupted `acquire` of a green lock has not acquired it.
+    """
+
+    def _wait_for_tstate_lock(self: Any, block: bool = True, timeout: float = -1) -> None:
+        sentinel = self._tstate_lock
+        if sentinel is not None and not isinstance(sentinel, Lock):
+            ordinary(self, block, timeout)
+        elif sentinel is not None and sentinel.acquire(block, timeout if block else None):
+            sentinel.release()
+            self._stop()
+
+    return _wait_for_tstate_lock
+
+
+def quiet_hook(ordinary: Callable[[Any], object]) -> Callable[[Any], None]:
+    """Make a `threading.excepthook` that is silent about a green thread that was killed."""
+
+    def excepthook(args: Any, /) -> None:
+        if args.exc_type is not GreenletExit:
+            ordinary(args)
+
+    return excepthook
+
+
+def green_thread_class(thread_class: Any) -> Any:
+    """Make the class of the `Thread` objects that stand for plain green threads."""
+
+    class _GreenThread(thread_class):  # type: ignore[misc]  # a base known at run time
+        """A green thread that was spawned, seen as a thread."""
+
+        def __init__(self, thread: GreenThread, active: dict[int, Any]) -> None:
+            super().__init__(name=thread.name, daemon=True)
+            self._ident = ident = get_ident(thread)
+            self._active = active
+            self._green = ref(thread, lambda _: active.pop(ident, None))
+            self._set_native_id()
+            self._started.set()
+            active[ident] = self
+            thread.link(self._forget)
+
+        def _forget(self, _thread: GreenThread) -> None:
+            self._active.pop(self._ident, None)
+
+        @property
+        def _g(self) -> GreenThread | None:
+            """The green thread; `None` when it is gone."""
+            return self._green()
+
+        def is_alive(self) -> bool:
+            """Whether the green thread is running."""
+            return self._active.get(self._ident) is self
+
+        isAlive = is_alive  # noqa: N815 - old name
+
+        def join(self, timeout: float | None = None) -> None:
+            """Park until the green thread has ended or `timeout` seconds have passed."""
+            thread = self._green()
+            if thread is None or thread.dead:
+                return
+            if thread is getcurrent():
+                raise RuntimeError("cannot join current thread")
+            ended = Event()
+            tell = ended.send
+            thread.link(_tell, tell)
+            try:
+                ended.wait(timeout if timeout is None else max(timeout, 0))
+            finally:
+                thread.unlink(_tell, tell)
+
+        def is_daemon(self) -> bool:
+            """Whether the program ends without it: always."""
+            return True
+
+        isDaemon = is_daemon  # noqa: N815 - old name
+
+        def getName(self) -> str:  # noqa: N802 - old name
+            """Return the name."""
+            return str(self.name)
+
+        def setName(self, name: str) -> None:  # noqa: N802 - old name
+            """Set the name."""
+            self.name = name
+
+    return _GreenThread
+
+
+def _tell(_thread: GreenThread, tell: Callable[[], object]) -> None:
+    tell()
+
+
+def current_thread_for(namespace: dict[str, Any]) -> Callable[[], Any]:
+    """Make the `current_thread` of a `threading` namespace."""
+
+    def current_thread() -> Any:
+        """Return the `Thread` object of the calling green thread.
+
+        One that was spawned has one of its own, as long as it runs; in a plain greenlet it
+        is that of the OS thread.
+        """
+        active = namespace["_active"]
+        known = active.get(get_ident())
+        if known is not None:
+            return known
+        thread = getcurrent()
+        if isinstance(thread, GreenThread):
+            return namespace["_GreenThread"](thread, active)
+        known = active.get(native_ident())
+        if known is not None:
+            return known
+        stranger = namespace["_DummyThread"]()
+        # In a plain greenlet it was made with that one's ident; it stands for the OS thread.
+        active.pop(stranger._ident, None)
+        stranger._ident = native_ident()
+        active[stranger._ident] = stranger
+        return stranger
+
+    return current_thread
+
+
+def unite(set_attribute: Callable[[Any, str, Any], None], real: Any, green: Any) -> None:
+    """Make a patched `threading` whole, and the green module another name of it.
+
+    Args:
+        set_attribute: like `setattr`; remembers the change.
+        real: the standard module, whose names are green already.
+        green: `eventlet.green.threading`.
+    """
+    set_attribute(real.Condition, "wait", condition_wait)
+    if hasattr(real.Thread, "_wait_for_tstate_lock"):
+        ordinary = real.Thread._wait_for_tstate_lock
+        set_attribute(real.Thread, "_wait_for_tstate_lock", wait_for_sentinel(ordinary))
+        # Joining the main thread must park; the interpreter releases it by this name only.
+        set_attribute(real.main_thread(), "_tstate_lock", Lock(0))
+    if real.excepthook is real.__excepthook__:
+        set_attribute(real, "excepthook", quiet_hook(real.excepthook))
+    for ident, thread in green._active.items():
+        real._active.setdefault(ident, thread)
+    for name, value in tuple(vars(real).items()):
+        if not name.startswith("__") and name not in green.__patched__:
+            set_attribute(green, name, value)
+    set_attribute(green, "_GreenThread", green_thread_class(real.Thread))

@@ -1,0 +1,21 @@
+"""Green `threading`: the standard module over green threads and locks."""
+
+from typing import TYPE_CHECKING
+
+from eventlet._derive import derive
+from eventlet._patching.table import GREEN, patched
+from eventlet.green import _threading
+
+if TYPE_CHECKING:
+    from threading import *
+else:
+    derive(globals(), "threading", GREEN)
+
+    Condition.wait = _threading.condition_wait
+    if hasattr(Thread, "_wait_for_tstate_lock"):
+        Thread._wait_for_tstate_lock = _threading.wait_for_sentinel(Thread._wait_for_tstate_lock)
+    excepthook = _threading.quiet_hook(excepthook)
+    _GreenThread = _threading.green_thread_class(Thread)
+    current_thread = _threading.current_thread_for(globals())
+
+__patched__ = patched(globals())
