@@ -51,7 +51,7 @@ class PollPoller:
         wait = None if timeout is None else math.ceil(timeout * 1000)
         events: list[tuple[int, int]] = []
         for fd, flags in self._poll.poll(wait):
-            self._poll.unregister(fd)
+            self.forget(fd)
             events.append((fd, ERROR if flags & select.POLLNVAL else flags))
         return events
 

@@ -5,6 +5,8 @@ from eventlet._unpatched import real_select, real_sleep
 
 __all__ = ["SelectPoller", "is_available"]
 
+_SMALL = 1024  # no platform's FD_SETSIZE is less
+
 
 def is_available() -> bool:
     """Whether this platform has select: every one has."""
@@ -24,6 +26,8 @@ class SelectPoller:
         """Nothing: a level-only poller is armed for each wait."""
 
     def rearm(self, fd: int, read: bool, write: bool) -> None:
+        if fd >= _SMALL:
+            real_select([fd], [], [], 0)  # ValueError when it is beyond FD_SETSIZE
         (self._readers.add if read else self._readers.discard)(fd)
         (self._writers.add if write else self._writers.discard)(fd)
 
@@ -38,28 +42,24 @@ class SelectPoller:
             real_sleep(timeout or 0)
             return []
         try:
-            readable, writable, failed = real_select(self._readers, self._writers, watched, timeout)
-        except (OSError, ValueError):
-            return self._report_unusable(watched)
+            # Errors and hang-ups make a descriptor readable and writable; the third set
+            # is for urgent data, which nobody here waits for.
+            readable, writable, _ = real_select(self._readers, self._writers, (), timeout)
+        except OSError:
+            unusable = [fd for fd in watched if not _is_selectable(fd)]
+            if not unusable:
+                raise  # by a signal handler
+            for fd in unusable:
+                self.forget(fd)
+            return [(fd, ERROR) for fd in unusable]
         flags: dict[int, int] = {}
         for fd in readable:
             flags[fd] = READ
         for fd in writable:
             flags[fd] = flags.get(fd, 0) | WRITE
-        for fd in failed:
-            flags[fd] = flags.get(fd, 0) | ERROR
         for fd in flags:
             self.forget(fd)
         return list(flags.items())
-
-    def _report_unusable(self, watched: set[int]) -> list[tuple[int, int]]:
-        """Find the closed numbers that made select fail; their waiters see ERROR."""
-        unusable = [fd for fd in watched if not _is_selectable(fd)]
-        if not unusable:
-            raise RuntimeError(f"select failed, yet each of {sorted(watched)} can be selected")
-        for fd in unusable:
-            self.forget(fd)
-        return [(fd, ERROR) for fd in unusable]
 
     def fileno(self) -> int:
         return -1
@@ -71,6 +71,6 @@ class SelectPoller:
 def _is_selectable(fd: int) -> bool:
     try:
         real_select([fd], [], [], 0)
-    except (OSError, ValueError):
+    except OSError:
         return False
     return True
