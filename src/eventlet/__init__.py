@@ -5,6 +5,8 @@ sleep, kill), `eventlet.greenpool` (bounded concurrency), `eventlet.greenio` (so
 pipes), `eventlet.green` (the standard library over them), `eventlet.patcher`.
 """
 
+import greenlet
+
 import eventlet.convenience as convenience
 import eventlet.event as event
 import eventlet.green as green
@@ -16,6 +18,7 @@ import eventlet.hubs as hubs
 import eventlet.patcher as patcher
 import eventlet.queue as queue
 import eventlet.semaphore as semaphore
+import eventlet.support as support
 import eventlet.timeout as timeout
 from eventlet.convenience import StopServe, connect, listen, serve, wrap_ssl
 from eventlet.event import Event
@@ -55,6 +58,7 @@ __all__ = [
     "getcurrent",
     "green",
     "greenio",
+    "greenlet",
     "greenpool",
     "greenthread",
     "hubs",
@@ -71,6 +75,7 @@ __all__ = [
     "spawn",
     "spawn_after",
     "spawn_n",
+    "support",
     "timeout",
     "with_timeout",
     "wrap_is_timeout",

@@ -265,7 +265,7 @@ class GreenSocket(real_socket):
 
     # -- receiving -----------------------------------------------------------------------
 
-    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+    def recv(self, bufsize: int, flags: int = 0) -> bytes:
         """Receive at most `bufsize` bytes; empty at the end of the stream.
 
         Raises:
@@ -353,7 +353,7 @@ class GreenSocket(real_socket):
             return size
         return self.recv_into(buffer, nbytes)
 
-    def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
+    def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, Any]:
         """Receive a datagram: pair (data, sender's address)."""
         received: tuple[bytes, Any] = self._reading(
             _recvfrom, bufsize, flags, wait=not flags & _DONT_WAIT
@@ -367,18 +367,18 @@ class GreenSocket(real_socket):
         )
         return received
 
-    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> Any:
+    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0) -> Any:
         """Receive data and ancillary data, as `socket.recvmsg` returns them."""
         return self._reading(_recvmsg, bufsize, ancbufsize, flags, wait=not flags & _DONT_WAIT)
 
-    def recvmsg_into(self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /) -> Any:
+    def recvmsg_into(self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0) -> Any:
         """Receive into several buffers, as `socket.recvmsg_into` does."""
         pieces = list(buffers)  # an iterator must survive a second try
         return self._reading(_recvmsg_into, pieces, ancbufsize, flags, wait=not flags & _DONT_WAIT)
 
     # -- sending ---------------------------------------------------------------------------
 
-    def send(self, data: Any, flags: int = 0, /) -> int:
+    def send(self, data: Any, flags: int = 0) -> int:
         """Send some of `data`; return how many bytes the kernel took."""
         desc = self._desc
         if desc is None or flags:
@@ -405,7 +405,7 @@ class GreenSocket(real_socket):
             return count
         return self.send(data)
 
-    def sendall(self, data: Any, flags: int = 0, /) -> None:
+    def sendall(self, data: Any, flags: int = 0) -> None:
         """Send all of `data`. The socket's timeout bounds the whole call.
 
         Raises:
@@ -446,7 +446,7 @@ class GreenSocket(real_socket):
         return sent
 
     def sendmsg(
-        self, buffers: Iterable[Any], ancdata: Any = (), flags: int = 0, address: Any = None, /
+        self, buffers: Iterable[Any], ancdata: Any = (), flags: int = 0, address: Any = None
     ) -> int:
         """Send several buffers and ancillary data; return how many bytes the kernel took."""
         pieces, extra = list(buffers), list(ancdata)
@@ -511,7 +511,7 @@ class GreenSocket(real_socket):
         client = real_socket(_get_family(self), _get_type(self), _get_proto(self), fileno=fd)
         return type(self)(client), address
 
-    def connect(self, address: Any, /) -> None:
+    def connect(self, address: Any) -> None:
         """Connect; the socket's timeout bounds the whole call, the name look-up apart.
 
         Raises:
@@ -526,7 +526,7 @@ class GreenSocket(real_socket):
         if code:
             raise OSError(code, os.strerror(code))
 
-    def connect_ex(self, address: Any, /) -> int:
+    def connect_ex(self, address: Any) -> int:
         """Connect; return 0 or an errno (EAGAIN when the timeout passed first)."""
         address = self._resolve(address)
         if self._bind_record() is None:
@@ -567,7 +567,7 @@ class GreenSocket(real_socket):
         if deadline is not None and monotonic() >= deadline:
             raise TimeoutError("timed out")
 
-    def bind(self, address: Any, /) -> None:
+    def bind(self, address: Any) -> None:
         """Bind to a local address; a host name is resolved without blocking the hub."""
         base_socket.bind(self, self._resolve(address))
 
@@ -579,7 +579,7 @@ class GreenSocket(real_socket):
 
     # -- mode ----------------------------------------------------------------------------------
 
-    def settimeout(self, value: float | None, /) -> None:
+    def settimeout(self, value: float | None) -> None:
         """Set the total time of a blocking call: None for ever, 0 for non-blocking mode."""
         if value is not None and value is not socket._GLOBAL_DEFAULT_TIMEOUT:  # type: ignore[attr-defined]
             if not hasattr(value, "__float__") and not hasattr(value, "__index__"):
@@ -596,7 +596,7 @@ class GreenSocket(real_socket):
         """Return what `settimeout` set: seconds, None or 0.0."""
         return self._timeout
 
-    def setblocking(self, flag: bool | SupportsIndex, /) -> None:
+    def setblocking(self, flag: bool | SupportsIndex) -> None:
         """Choose between waiting for ever and non-blocking mode."""
         self.settimeout(None if flag else 0.0)
 

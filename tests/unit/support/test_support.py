@@ -1,0 +1,35 @@
+"""The helpers old programs import."""
+
+import errno
+
+import greenlet
+import pytest
+
+from eventlet import support
+from eventlet.support import greenlets
+
+
+@pytest.mark.parametrize(
+    ("exc", "code"),
+    [
+        (OSError(errno.EPIPE, "gone"), errno.EPIPE),
+        (ValueError(7), 7),
+        (ValueError(), None),
+    ],
+)
+def test_errno_of_an_exception(exc, code):
+    assert support.get_errno(exc) == code
+
+
+def test_bytes_become_text_and_text_stays():
+    assert support.bytes_to_str(b"abc") == "abc"
+    assert support.bytes_to_str("abc") == "abc"
+    assert support.bytes_to_str(b"caf\xc3\xa9", "utf-8") == "café"
+    with pytest.raises(UnicodeDecodeError):
+        support.bytes_to_str(b"\xff")
+
+
+def test_greenlet_names_are_greenlets_own():
+    assert greenlets.getcurrent is greenlet.getcurrent
+    assert greenlets.GreenletExit is greenlet.GreenletExit
+    assert greenlets.greenlet is greenlet.greenlet
