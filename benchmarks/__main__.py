@@ -65,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             folder,
             provenance.file_stem(about),
             {
+                "md": report.matrix(note, summaries),
                 "json": report.record(about, summaries, verdicts, outcomes),
                 "svg": chart.draw("Green threads: cost of one operation", note, summaries),
             },
@@ -89,7 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--quick", action="store_true", help="few short rounds; writes files only with --output")
     add("--python", default=sys.executable, help="interpreter to make the environments with")
     add(
-        "--output", type=Path, help=f"folder for JSON and SVG (default {RESULTS.relative_to(ROOT)})"
+        "--output",
+        type=Path,
+        help=f"folder for JSON, SVG and Markdown (default {RESULTS.relative_to(ROOT)})",
     )
     add("--list", action="store_true", help="list cases and peers, and stop")
     return parser

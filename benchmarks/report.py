@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks.peers import PEERS
 from benchmarks.ratios import Spread
 from benchmarks.rounds import Outcomes
 from benchmarks.summary import CaseSummary, Row, Verdict
 
-__all__ = ["record", "table", "verdict_lines"]
+__all__ = ["matrix", "record", "table", "verdict_lines"]
 
 HEADINGS = ("peer", "cost", "min-max", "ops/s", "x us", "min-max", "x gevent", "min-max")
 NOTHING = "-"
@@ -19,6 +20,24 @@ NOTHING = "-"
 def table(summaries: Sequence[CaseSummary]) -> str:
     """Lay out every case as a table: cost of one operation, rate, ratios."""
     return "\n\n".join(_case_table(summary) for summary in summaries)
+
+
+def matrix(note: str, summaries: Sequence[CaseSummary]) -> str:
+    """Lay out the medians of all cases as one Markdown table, a column for each peer."""
+    peers = list(dict.fromkeys(row.peer for summary in summaries for row in summary.rows))
+    peers.sort(key=list(PEERS).index)
+    lines = [
+        f"Median cost of one operation: CPU microseconds, or KiB of memory. {note}",
+        "",
+        f"| case | {' | '.join(peers)} |",
+        f"| --- |{' ---: |' * len(peers)}",
+    ]
+    for summary in summaries:
+        costs = {row.peer: row.cost for row in summary.rows}
+        cells = [f"{cost.median:.2f}" if (cost := costs.get(peer)) else "" for peer in peers]
+        unit = ", KiB" if summary.case.unit == "KiB" else ""
+        lines.append(f"| {summary.case.title}{unit} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:

@@ -130,6 +130,14 @@ def test_the_table_shows_ratios_and_failures(outcomes: Outcomes) -> None:
     assert "c-epoll failed in 1 of the rounds: ended with status 1" in text
 
 
+def test_the_matrix_has_a_column_for_each_peer_in_the_order_of_the_table(
+    outcomes: Outcomes,
+) -> None:
+    text = report.matrix("note", summarise([ECHO], [GEVENT, US, FLOOR], outcomes))
+    assert "| case | us | gevent | c-epoll |" in text
+    assert "| Echo 64 B, 100 connections | 7.00 | 10.00 |  |" in text
+
+
 def test_the_record_keeps_every_sample(outcomes: Outcomes) -> None:
     summaries = summarise([ECHO], [US, GEVENT], outcomes)
     verdicts = judge(TARGETS, outcomes)
@@ -277,10 +285,12 @@ def test_a_whole_run_writes_its_record_and_its_picture(
     assert main([*arguments, "--seconds", "0.05", "--output", str(tmp_path)]) == 0
     (record,) = tmp_path.glob("*.json")
     (picture,) = tmp_path.glob("*.svg")
+    (matrix,) = tmp_path.glob("*.md")
     (row,) = json.loads(record.read_text())["cases"][0]["peers"]
     assert sorted(row["samples"]) == ["0", "1"]
     assert row["cost"]["low"] > 0
     assert ElementTree.fromstring(picture.read_text()).tag.endswith("svg")
+    assert "Echo 64 B, 1 connection" in matrix.read_text()
     assert "c-epoll" in capsys.readouterr().out
 
 
