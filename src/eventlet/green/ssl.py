@@ -66,6 +66,8 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
     _connected: bool
     context: Any
     suppress_ragged_eofs: bool
+    _check_connected: Callable[[], None]
+    _checkClosed: Callable[[], None]  # noqa: N815 - the standard class calls it so
     _handshake_lock: Semaphore | None = None
     _handshake_done = False
     _user_reader: Any = None

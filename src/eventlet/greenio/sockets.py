@@ -23,13 +23,11 @@ the existing socket.
 import errno
 import os
 import socket
-from collections.abc import Callable, Iterable
-from functools import cache
-from typing import IO, Any, Final, Self, SupportsIndex
+from collections.abc import Iterable
+from typing import IO, Any, Final
 
 import eventlet.hubs as hubs
 from eventlet._core.current import get_hub
-from eventlet._core.descriptor import Descriptor
 from eventlet._core.wait_queue import EXPIRED
 from eventlet._errors import IOClosed
 from eventlet._resolver import resolve_address
@@ -41,7 +39,13 @@ from eventlet._unpatched import (
     real_socket,
     sendfile,
 )
-from eventlet.greenio.records import Records
+from eventlet.greenio.waiting import (
+    WaitingSocket,
+    get_family,
+    get_proto,
+    get_type,
+    spend_budget,
+)
 
 __all__ = ["GreenSocket"]
 
@@ -66,7 +70,7 @@ _UNIX_BACKLOG_RETRY: Final = 0.005
 _SENDFILE_BLOCK: Final = 1 << 20
 
 
-class GreenSocket(real_socket):
+class GreenSocket(WaitingSocket):
     """A socket that parks the calling green thread instead of blocking the OS thread.
 
     Args:
@@ -76,192 +80,17 @@ class GreenSocket(real_socket):
         kwargs: the same by name.
     """
 
-    _desc: Descriptor | None = None
-    _records: Records | None = None
-    _timeout: float | None = None
-    _exact: bool | None = None
-    _wrapped: Any = None
-
-    def __init__(
-        self, family: Any = socket.AF_INET, *args: Any, set_nonblocking: bool = True, **kwargs: Any
-    ) -> None:
-        if isinstance(family, (int, type(None))):
-            self._open(-1 if family is None else family, *args, **kwargs)
-            timeout = get_default_timeout()
-        else:
-            self._wrap(family)
-            timeout = family.gettimeout()
-        if self.fileno() >= 0:
-            if set_nonblocking:
-                _set_c_blocking(self, False)
-            if not isinstance(self._wrapped, GreenSocket):
-                hubs.notify_opened(self.fileno())
-        self._timeout = timeout
-
-    def _open(
-        self, family: int, type: int = -1, proto: int = -1, fileno: int | None = None
-    ) -> None:
-        if fileno is not None and family == socket.AF_INET:
-            family = -1  # the default says nothing about an existing descriptor: detect it
-        super().__init__(family, type, proto, fileno)
-
-    def _wrap(self, existing: Any) -> None:
-        fd = existing.fileno()
-        if fd < 0:
-            super().__init__(existing.family, existing.type, existing.proto)
-            base_socket.close(self)
-            self._closed = True
-        else:
-            super().__init__(existing.family, existing.type, existing.proto, fd)
-        self._wrapped = existing
-        if isinstance(existing, GreenSocket):
-            self._records = existing._find_records()
-        elif type(existing) is not real_socket:
-            own_class: Any = type(self)
-            self.__class__ = _forwarding_class(own_class)
-
     @classmethod
     def _from_accepted(cls, fd: int, listener: "GreenSocket") -> "GreenSocket":
         sock = cls.__new__(cls)
         real_socket.__init__(
-            sock, _get_family(listener), _get_type(listener), _get_proto(listener), fd
+            sock, get_family(listener), get_type(listener), get_proto(listener), fd
         )
         _set_c_blocking(sock, False)
         sock._timeout = get_default_timeout()
         sock._exact = listener._is_exact()
         hubs.notify_opened(fd)
         return sock
-
-    # -- identity ----------------------------------------------------------------------
-
-    @property
-    def fd(self) -> Any:
-        """The socket below: the wrapped one, or this one, which is a real socket itself."""
-        return self if self._wrapped is None else self._wrapped
-
-    @property
-    def _sock(self) -> Self:
-        return self
-
-    # -- descriptor records ------------------------------------------------------------
-
-    def _is_exact(self) -> bool:
-        """Whether a short read proves that the receive buffer is empty: TCP only."""
-        if self._exact is None:
-            self._exact = (
-                _get_family(self) in (socket.AF_INET, socket.AF_INET6)
-                and _get_type(self) & 0xF == socket.SOCK_STREAM
-                and _get_proto(self) in (0, socket.IPPROTO_TCP)
-            )
-        return self._exact
-
-    def _find_records(self) -> Records:
-        records = self._records
-        if records is None:
-            self._records = records = Records(self.fileno(), self._is_exact())
-        return records
-
-    def _bind_record(self) -> Descriptor | None:
-        """Return the record to use for a blocking call; None means: make the raw call."""
-        if self._timeout == 0.0 or self.fileno() < 0:
-            return None
-        self._desc = self._find_records().here()
-        return self._desc
-
-    def _release(self) -> None:
-        """Evict the waiters everywhere and let every hub forget the number."""
-        self._desc = None
-        fd = self.fileno()
-        if fd >= 0:
-            self._find_records().close()
-        self._records = None
-
-    def _deadline(self) -> float | None:
-        return None if self._timeout is None else monotonic() + self._timeout
-
-    def _wait_read(self, deadline: float | None, shared: bool = False) -> float | None:
-        """Park until readable; the first call of a loop passes None and keeps the result."""
-        desc = self._find_records().here()
-        if desc is not self._desc:
-            self._desc = desc
-            if desc.can_read:
-                return deadline  # this hub has not tried yet
-        if self._timeout is None:
-            desc.wait_read(None, shared)
-            return None
-        if deadline is None:
-            deadline = monotonic() + self._timeout
-        if desc.wait_read(deadline - monotonic(), shared) is EXPIRED:
-            raise TimeoutError("timed out")
-        return deadline
-
-    def _wait_write(self, deadline: float | None, shared: bool = False) -> float | None:
-        """`_wait_read` for the other side."""
-        desc = self._find_records().here()
-        if desc is not self._desc:
-            self._desc = desc
-            if desc.can_write:
-                return deadline
-        if self._timeout is None:
-            desc.wait_write(None, shared)
-            return None
-        if deadline is None:
-            deadline = monotonic() + self._timeout
-        if desc.wait_write(deadline - monotonic(), shared) is EXPIRED:
-            raise TimeoutError("timed out")
-        return deadline
-
-    def _current(self) -> Descriptor:
-        """Return the record after a wait; raise EBADF if the socket was closed meanwhile."""
-        desc = self._desc
-        if desc is None:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        return desc
-
-    def _reading(self, call: Callable[..., Any], *args: Any, wait: bool = True) -> Any:
-        """Make a receiving call, parking on EAGAIN; only EAGAIN means empty."""
-        desc = self._desc or self._bind_record()
-        if desc is None or not wait:
-            return call(self, *args)
-        deadline: float | None = None
-        while True:
-            if desc.can_read:
-                try:
-                    result = call(self, *args)
-                except BlockingIOError:
-                    desc.can_read = False
-                else:
-                    _spend_budget(desc)
-                    return result
-            try:
-                deadline = self._wait_read(deadline)
-            except IOClosed as exc:
-                raise EOFError(str(exc)) from exc
-            desc = self._current()
-
-    def _writing(self, call: Callable[..., Any], *args: Any, wait: bool = True) -> Any:
-        """Make a sending call, parking on EAGAIN."""
-        desc = self._desc or self._bind_record()
-        if desc is None or not wait:
-            return call(self, *args)
-        return self._write_until(self._deadline(), call, *args)
-
-    def _write_until(self, deadline: float | None, call: Callable[..., Any], *args: Any) -> Any:
-        desc = self._find_records().here()
-        while True:
-            if desc.can_write:
-                try:
-                    result = call(self, *args)
-                except BlockingIOError:
-                    desc.can_write = False
-                else:
-                    _spend_budget(desc)
-                    return result
-            try:
-                deadline = self._wait_write(deadline)
-            except IOClosed as exc:
-                raise ConnectionResetError(errno.ECONNRESET, str(exc)) from exc
-            desc = self._current()
 
     # -- receiving -----------------------------------------------------------------------
 
@@ -336,7 +165,7 @@ class GreenSocket(real_socket):
                 else:
                     if size < asked and size and desc.exact:
                         desc.can_read = False
-                    _spend_budget(desc)
+                    spend_budget(desc)
                     return size
             try:
                 deadline = self._wait_read(deadline)
@@ -508,7 +337,7 @@ class GreenSocket(real_socket):
         fd, address = self._reading(_accept)
         if type(self) is GreenSocket:
             return GreenSocket._from_accepted(fd, self), address
-        client = real_socket(_get_family(self), _get_type(self), _get_proto(self), fileno=fd)
+        client = real_socket(get_family(self), get_type(self), get_proto(self), fileno=fd)
         return type(self)(client), address
 
     def connect(self, address: Any) -> None:
@@ -555,7 +384,7 @@ class GreenSocket(real_socket):
                 code = self.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if code:
                     return code
-            elif code == errno.EAGAIN and _get_family(self) == socket.AF_UNIX:
+            elif code == errno.EAGAIN and get_family(self) == socket.AF_UNIX:
                 self._wait_for_backlog(deadline)  # a full backlog announces nothing
             else:
                 return 0 if waited and code == errno.EISCONN else code
@@ -572,137 +401,10 @@ class GreenSocket(real_socket):
         base_socket.bind(self, self._resolve(address))
 
     def _resolve(self, address: Any) -> Any:
-        family = _get_family(self)
+        family = get_family(self)
         if family != socket.AF_INET and family != socket.AF_INET6:
             return address
-        return resolve_address(family, _get_type(self), _get_proto(self), address)
-
-    # -- mode ----------------------------------------------------------------------------------
-
-    def settimeout(self, value: float | None) -> None:
-        """Set the total time of a blocking call: None for ever, 0 for non-blocking mode."""
-        if value is not None and value is not socket._GLOBAL_DEFAULT_TIMEOUT:  # type: ignore[attr-defined]
-            if not hasattr(value, "__float__") and not hasattr(value, "__index__"):
-                raise TypeError(f"a timeout is a number of seconds or None, not {value!r}")
-            value = float(value)
-            if value < 0.0:
-                raise ValueError(f"Timeout value out of range: {value!r} is negative")
-        else:
-            value = None
-        self._timeout = value
-        self._desc = None  # the next call binds again, or stays raw
-
-    def gettimeout(self) -> float | None:
-        """Return what `settimeout` set: seconds, None or 0.0."""
-        return self._timeout
-
-    def setblocking(self, flag: bool | SupportsIndex) -> None:
-        """Choose between waiting for ever and non-blocking mode."""
-        self.settimeout(None if flag else 0.0)
-
-    def getblocking(self) -> bool:
-        """Whether calls wait."""
-        return self._timeout != 0.0
-
-    @property
-    def timeout(self) -> float | None:
-        """What `gettimeout` returns."""
-        return self._timeout
-
-    @property
-    def act_non_blocking(self) -> bool:
-        """Whether calls surface EAGAIN instead of waiting; settable."""
-        return self._timeout == 0.0
-
-    @act_non_blocking.setter
-    def act_non_blocking(self, flag: bool) -> None:
-        self.setblocking(not flag)
-
-    def setsockopt(self, *args: Any) -> None:
-        """Set an option, as `socket.setsockopt`."""
-        base_socket.setsockopt(self, *args)
-        if args[:2] == (socket.SOL_SOCKET, socket.SO_RCVLOWAT):
-            # Below the mark a read is not short, it is early: only EAGAIN means empty.
-            self._exact = False
-            self._find_records().end_exactness()
-
-    # -- the end -------------------------------------------------------------------------------
-
-    def _real_close(self, _ss: Any = base_socket) -> None:
-        records, wrapped = self._records, self._wrapped
-        recycled = records is not None and records.recycled
-        if recycled:
-            self._desc = self._records = None  # the number is a stranger's file by now
-        else:
-            self._release()
-        if wrapped is None and not recycled:
-            _ss.close(self)
-            return
-        base_socket.detach(self)
-        if wrapped is not None and not recycled:
-            wrapped.close()
-
-    def detach(self) -> int:
-        """Give the descriptor number away without closing it; waiters get EBADF."""
-        self._release()
-        fd = super().detach()
-        if self._wrapped is not None:
-            self._wrapped.detach()
-        return fd
-
-    def dup(self) -> Any:
-        """Return a green socket on a duplicate of the descriptor, with the same timeout."""
-        fd = os.dup(self.fileno())
-        copy = type(self)(_get_family(self), _get_type(self), _get_proto(self), fileno=fd)
-        copy.settimeout(self.gettimeout())
-        return copy
-
-    def _mark_as_closed(self) -> None:
-        """Let every later wait fail: the number is not ours any more."""
-        record = self._find_records().here()
-        record.hub.recycle(record)
-
-    def __del__(self) -> None:
-        if self._wrapped is not None:
-            # The wrapped socket closes itself when nobody refers to it any more.
-            if self._records is not None and not isinstance(self._wrapped, GreenSocket):
-                self._records.close()
-            base_socket.detach(self)
-            return
-        if self._records is not None:
-            self._release()
-        super().__del__()  # type: ignore[misc]  # warns about an unclosed one, and closes it
-
-
-class _Forwarding:
-    """Gives a wrapping socket the attributes its wrapped one has besides a socket's.
-
-    Not in `GreenSocket` itself: a class with `__getattr__` pays for it at every attribute.
-    """
-
-    _wrapped: Any
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(self._wrapped, name)
-
-
-@cache
-def _forwarding_class(cls: Any) -> type[GreenSocket]:
-    return type(cls.__name__, (cls, _Forwarding), {"__module__": cls.__module__})
-
-
-_get_family: Callable[[Any], int] = base_socket.family.__get__
-_get_type: Callable[[Any], int] = base_socket.type.__get__
-_get_proto: Callable[[Any], int] = base_socket.proto.__get__
-
-
-def _spend_budget(desc: Descriptor) -> None:
-    hub = desc.hub
-    hub.budget -= 1
-    if hub.budget < 0:
-        hub.spend()
+        return resolve_address(family, get_type(self), get_proto(self), address)
 
 
 def _sendfile_call(sock: GreenSocket, fileno: int, offset: int, count: int) -> int:
