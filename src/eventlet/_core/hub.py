@@ -50,6 +50,7 @@ __all__ = ["IO_BUDGET", "Hub"]
 IO_BUDGET: Final = 64
 """I/O calls a green thread may make without parking before the next one yields."""
 
+_RawGreenlet: Final = greenlet.greenlet
 _LONGEST_WAIT: Final = 24 * 3600.0  # seconds; the kernel's limit is about 24 days
 _END_OF_BATCH: Final = Ticket.__new__(Ticket)
 _END_OF_BATCH.state = SPENT
@@ -111,7 +112,10 @@ class Hub(Embedding, ForeignWaits):
         Raises:
             BaseException: what was given to `interrupt`.
         """
-        ticket.thread._ticket = ticket
+        thread = ticket.thread
+        thread._ticket = ticket
+        if type(thread) is _RawGreenlet:
+            self._lead_back(thread)
         try:
             if timeout is None:
                 return self._switch()
@@ -134,12 +138,28 @@ class Hub(Embedding, ForeignWaits):
         ticket = self.ticket()
         ticket.state = WOKEN
         self.ready.append(ticket)
-        ticket.thread._ticket = ticket
+        thread = ticket.thread
+        thread._ticket = ticket
+        if type(thread) is _RawGreenlet:
+            self._lead_back(thread)
         try:
             self._switch()
         except BaseException:
             ticket.state |= SPENT
             raise
+
+    def _lead_back(self, thread: greenlet.greenlet) -> None:
+        """See to it that the end of a greenlet that somebody else made leads to the hub.
+
+        Otherwise it would lead to its maker, out of whatever that one waits for.
+        """
+        parent = thread.parent
+        if parent is None or parent is self.greenlet or thread is self.main_greenlet():
+            return
+        try:
+            thread.parent = self.greenlet
+        except ValueError:
+            pass  # the hub was made below it
 
     def spend(self) -> None:
         """Yield because the caller's I/O budget is used up.
