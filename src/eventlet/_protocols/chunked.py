@@ -17,6 +17,7 @@ __all__ = [
     "MAX_SIZE_LINE",
     "MAX_TRAILER",
     "ChunkReadError",
+    "check_beginning",
     "check_trailer_line",
     "encode_chunk",
     "parse_size_line",
@@ -88,6 +89,32 @@ def check_trailer_line(line: bytes) -> bool:
     if variable in _FORBIDDEN:
         raise ChunkReadError("a framing or routing field in the trailer")
     return False
+
+
+def check_beginning(data: bytes) -> None:
+    """Refuse a body for what has come of it, before anybody begins to read it.
+
+    Args:
+        data: from the first byte of the body; may end anywhere, also behind the body.
+
+    Raises:
+        ChunkReadError: whatever follows, this is no chunked body.
+    """
+    pos = 0
+    size = -1
+    while size != 0:
+        end = data.find(b"\n", pos, pos + MAX_SIZE_LINE) + 1
+        if not end:
+            return
+        size = parse_size_line(data[pos:end])
+        pos = end + size
+        if pos >= len(data):
+            return
+        if size and not b"\r\n".startswith(data[pos : pos + 2]):
+            raise ChunkReadError("no line end behind the data")
+        pos += 2 if size else 0
+    while (end := data.find(b"\n", pos) + 1) and not check_trailer_line(data[pos:end]):
+        pos = end
 
 
 def encode_chunk(data: bytes) -> bytes:

@@ -54,6 +54,11 @@ MAX_FIELDS = 100
 
 # Everything that may stand in a head: no control character but TAB, CR and LF.
 _HEAD_BYTES = bytes(c for c in range(256) if (c >= 32 and c != 127) or c in b"\t\r\n")
+# The same without line ends.
+_LINE_BYTES = bytes(c for c in _HEAD_BYTES if c not in b"\r\n")
+_LINE_ENDS = b"\r\n" * MAX_FIELDS
+# One header line, from the line end before it; see `parse_head` for what makes this exact.
+_FIELD = re.compile(r"\r\n([^:]+):[ \t]*([^\r]*)")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # A token by the grammar; that it begins with a letter is true of every method there is.
 _METHOD = re.compile(r"[A-Za-z][!#$%&'*+\-.^_`|~0-9A-Za-z]*")
@@ -202,27 +207,20 @@ def parse_head(head: bytes, *, chunked_wins: bool = False) -> RequestHead:
 
     Source: RFC 9112 sections 2 to 6, RFC 9110 sections 5 to 7.
     """
-    if head.translate(None, _HEAD_BYTES):
-        raise BadRequest("control character in the head")
-    lines = head.decode("latin-1").split("\r\n")
-    ends = len(lines) - 1
-    if head.count(b"\n") != ends or head.count(b"\r") != ends:
-        raise BadRequest("line end other than CRLF")
-    if ends > MAX_FIELDS:
-        raise TooManyFields
-    line = lines[0]
+    text = head.decode("latin-1")
+    fields: list[tuple[str, str]] = _FIELD.findall(text)
+    # A match for each CR LF pair, and nothing but those pairs besides printable bytes: so each
+    # pair began a match, each line but the first is one field, and no CR or LF stands alone.
+    if head.translate(None, _LINE_BYTES) != _LINE_ENDS[: 2 * len(fields)]:
+        raise _find_fault(head)
+    line = text.partition("\r\n")[0]
     method, target, minor = parse_request_line(line)
-    del lines[0]
+    if " \r" in text or "\t\r" in text or text[-1] in " \t":
+        fields = [(name, value.rstrip(" \t")) for name, value in fields]
 
-    fields: list[tuple[str, str]] = []
     variables: dict[str, str] = {}
-    for field in lines:
-        name, colon, value = field.partition(":")
+    for name, value in fields:
         variable = cgi_name(name)
-        if not colon:
-            raise BadRequest("header line without a colon")
-        value = value.strip(" \t")
-        fields.append((name, value))
         if variable in variables:
             value = _join(variable, variables[variable], value)
         variables[variable] = value
@@ -255,6 +253,19 @@ def parse_head(head: bytes, *, chunked_wins: bool = False) -> RequestHead:
     )
 
 
+def _find_fault(head: bytes) -> RequestRefused:
+    """Say what is wrong with the lines of a head."""
+    if head.translate(None, _HEAD_BYTES):
+        return BadRequest("control character in the head")
+    lines = head.split(b"\r\n")
+    if any(b"\r" in line or b"\n" in line for line in lines):
+        return BadRequest("line end other than CRLF")
+    if len(lines) > MAX_FIELDS + 1:
+        return TooManyFields()
+    return BadRequest("header line without a name and a colon")
+
+
+@lru_cache(maxsize=128)
 def parse_request_line(line: str) -> tuple[str, str, int]:
     """Split a request line into method, target and minor version.
 

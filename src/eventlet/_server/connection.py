@@ -19,10 +19,18 @@ on upwards once the clean-up is done.
 from __future__ import annotations
 
 import socket as stdlib_socket
+import ssl
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from eventlet._protocols.http1 import HeadLimits, RequestHead, RequestRefused, parse_head
+from eventlet._protocols.chunked import ChunkReadError, check_beginning
+from eventlet._protocols.http1 import (
+    BadRequest,
+    HeadLimits,
+    RequestHead,
+    RequestRefused,
+    parse_head,
+)
 from eventlet._server.access_log import AccessLog, ServerLog
 from eventlet._server.environ import (
     Environ,
@@ -35,6 +43,7 @@ from eventlet._server.request_body import CONTINUE_LINE, Input
 from eventlet._server.request_stream import RequestStream
 from eventlet._server.request_target import split_target
 from eventlet._server.response import Response, ResponseStyle
+from eventlet._server.takeover import TakeOver
 from eventlet._unpatched import monotonic
 from eventlet.timeout import Timeout
 
@@ -91,7 +100,7 @@ class Connection:
         self.server = server
         self.client_address = conn_state[0]
         self.socket = conn_state[1]
-        self._peer_closed = False
+        self._may_hear_more = True
 
     def handle(self) -> None:
         """Serve the connection until it ends, and close it."""
@@ -99,7 +108,7 @@ class Connection:
             if self._set_up():
                 while self._serve_next():
                     pass
-                self._linger()
+                self._end()
         finally:
             self.socket.close()
 
@@ -127,8 +136,9 @@ class Connection:
             server.max_http_version, server.capitalize_response_headers, self._idle_seconds
         )
         self._keeps_alive = bool(keepalive) and self._style.may_chunk
-        self._limits = server.get_head_limits()
-        self._stream = RequestStream(sock, server.socket_timeout, HEAD_SECONDS)
+        self._stream = RequestStream(
+            sock, server.get_head_limits(), server.socket_timeout, HEAD_SECONDS
+        )
         return True
 
     def _shake_hands(self) -> None:
@@ -138,15 +148,21 @@ class Connection:
         self.socket.do_handshake()
         self.socket.settimeout(timeout)
 
-    def _linger(self) -> None:
-        """End our side, then read a little: a RST for unread bytes would destroy the answer."""
-        if self._peer_closed:
-            return
+    def _end(self) -> None:
+        """End our side; then read a little, if the client may still be sending.
+
+        Bytes that come after the close are answered with a reset, which would destroy what the
+        client has not read yet.
+        """
         self._set_idle()
         sock = self.socket
         deadline = monotonic() + LINGER_SECONDS
         left = LINGER_BYTES
         try:
+            if is_tls(sock):
+                self._end_tls()
+            if not self._may_hear_more:
+                return
             sock.shutdown(stdlib_socket.SHUT_WR)
             while left > 0 and (seconds := deadline - monotonic()) > 0:
                 sock.settimeout(seconds)
@@ -156,6 +172,16 @@ class Connection:
                 left -= len(data)
         except OSError:
             return  # gone: nothing is left to protect
+
+    def _end_tls(self) -> None:
+        """Send close-notify, without which a response that ends with the connection is torn."""
+        self.socket.settimeout(0.0)
+        try:
+            self.socket.unwrap()
+        except ssl.SSLWantReadError:
+            return  # sent; most clients never send theirs, so nobody waits for it
+        except (OSError, ValueError) as exc:
+            self._debug(f"TLS ended without notice ({exc})")
 
     def _set_idle(self) -> None:
         self._enter(STATE_IDLE)
@@ -177,29 +203,37 @@ class Connection:
         state[2] = STATE_IDLE
         raw = b""
         try:
-            raw = self._stream.read_head(self._limits, self._idle_seconds)
+            raw = self._stream.read_head(self._idle_seconds)
             if not raw:
-                self._peer_closed = True
+                self._may_hear_more = False
                 return False
             self._enter(STATE_REQUEST)
             began = monotonic()
             head = parse_head(raw, chunked_wins=not self.reject_bad_requests)
             target = split_target(head.method, head.target)
-        except RequestRefused as exc:
+            if head.is_chunked:
+                check_beginning(self._stream.peek())
+        except (RequestRefused, ChunkReadError) as exc:
             self._enter(STATE_REQUEST)
-            self._refuse(exc, raw)
+            self._refuse(exc if isinstance(exc, RequestRefused) else BadRequest(exc.detail), raw)
             return False
         except TimeoutError:
             self._debug("timed out")
             return False
         except OSError:
-            self._peer_closed = True
+            self._may_hear_more = False
             return False
 
         body = self._make_body(head)
-        keep_alive = head.keep_alive and self._keeps_alive
-        response = Response(self.socket, self._style, head.method, head.minor, keep_alive, body)
-        response.echoes_keep_alive = "HTTP_CONNECTION" in head.variables
+        response = Response(
+            self.socket,
+            self._style,
+            head.method,
+            head.minor,
+            head.keep_alive and self._keeps_alive,
+            "HTTP_CONNECTION" in head.variables,
+            body,
+        )
         environ = request_environ(self._environ, head, target, body)
         try:
             self._run(environ, response, body)
@@ -209,7 +243,11 @@ class Connection:
             hooks = environ.get("eventlet.posthooks")
             if hooks:
                 self._run_hooks(hooks, environ)
-        return response.keep_alive and self._drain(body)
+        if response.keep_alive:
+            return self._drain(body)
+        if not head.keep_alive and body.is_at_end() and not self._stream.peek():
+            self._may_hear_more = False
+        return False
 
     def _make_body(self, head: RequestHead) -> Input:
         expects = head.variables.get("HTTP_EXPECT")
@@ -249,7 +287,7 @@ class Connection:
         if body.is_held_back() or self.conn_state[2] == STATE_CLOSE:
             response.keep_alive = False
         if hasattr(result, "__len__"):
-            if not self.server.took_over():
+            if not (TakeOver.was_ever_used and self.server.took_over()):
                 response.send_sized(result)
                 return
         else:
@@ -257,7 +295,7 @@ class Connection:
             if minimum is None:
                 minimum = self.server.minimum_chunk_size
             rest = response.send_streamed(result, minimum)
-            if not self.server.took_over():
+            if not (TakeOver.was_ever_used and self.server.took_over()):
                 response.finish(rest)
                 return
         response.keep_alive = False
@@ -272,7 +310,7 @@ class Connection:
         try:
             self.socket.sendall(answer)
         except OSError:
-            self._peer_closed = True
+            self._may_hear_more = False
         if self.server.access_log is not None:
             line = raw.partition(b"\r\n")[0].decode("latin-1")[:_LOGGED_LINE] or "-"
             self.server.access_log.request(
@@ -284,7 +322,7 @@ class Connection:
         timed_out = isinstance(exc, TimeoutError)
         self._debug("timed out" if timed_out else f"failed ({exc})")
         if exc is response.failure:
-            self._peer_closed = not timed_out
+            self._may_hear_more = False
         elif not response.is_begun:
             status = "408 Request Timeout" if timed_out else "400 Bad Request"
             self._send_error(response, status, status.partition(" ")[2].encode())
@@ -300,11 +338,11 @@ class Connection:
         try:
             response.send_error(status, body)
         except OSError:
-            self._peer_closed = True
+            self._may_hear_more = False
 
     def _drain(self, body: Input) -> bool:
         """Get rid of an unread body; tell whether the connection can be used again."""
-        if body.content_length is None and not body.chunked_input:
+        if body.is_at_end():
             return True
         self._set_idle()
         try:

@@ -9,18 +9,21 @@ is closed last.
 from __future__ import annotations
 
 import errno
+import socket as stdlib_socket
 import ssl
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from eventlet._server.access_log import ServerLog
 from eventlet._server.connection import STATE_CLOSE, STATE_IDLE
+from eventlet._server.environ import is_tls
 from eventlet.greenio import shutdown_safe
 from eventlet.greenthread import sleep
 
 __all__ = ["ConnectionPool", "accept_connections"]
 
 BACK_OFF_SECONDS = 0.1
+TLS_BACK_OFF_SECONDS = 0.001
 
 # The listening socket is of no more use; not an error to anybody.
 _ENDED = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ESHUTDOWN})
@@ -86,7 +89,7 @@ def accept_connections(
         journal.note("wsgi exiting")
     finally:
         try:
-            _stop(connections)
+            _stop(connections, journal)
             pool.waitall()
         finally:
             journal.note(f"wsgi exited, is_accepting={is_accepting()}")
@@ -100,9 +103,11 @@ def _accept(sock: Any, journal: ServerLog) -> tuple[Any, Any] | None:
             client, address = sock.accept()
         except TimeoutError:
             continue  # a time-out on the listening socket is not ours to judge
-        except ssl.SSLError as exc:
-            journal.detail(f"TLS failed while accepting: {exc}")
         except OSError as exc:
+            if isinstance(exc, ssl.SSLError) or (exc.errno in _ENDED and _is_alive(sock)):
+                journal.detail(f"TLS failed while accepting: {exc}")
+                sleep(TLS_BACK_OFF_SECONDS)
+                continue
             if exc.errno in _ENDED:
                 return None
             if exc.errno in _EXHAUSTED:
@@ -114,8 +119,18 @@ def _accept(sock: Any, journal: ServerLog) -> tuple[Any, Any] | None:
             return client, address
 
 
-def _stop(connections: dict[int, list[Any]]) -> None:
+def _is_alive(sock: Any) -> bool:
+    """Tell whether an error of accepting was that of a client who left before TLS began."""
+    return is_tls(sock) and bool(
+        sock.getsockopt(stdlib_socket.SOL_SOCKET, stdlib_socket.SO_ACCEPTCONN)
+    )
+
+
+def _stop(connections: dict[int, list[Any]], journal: ServerLog) -> None:
     for connection in list(connections.values()):
         state, connection[2] = connection[2], STATE_CLOSE
         if state == STATE_IDLE:
-            shutdown_safe(connection[1])
+            try:
+                shutdown_safe(connection[1])
+            except OSError as exc:
+                journal.detail(f"cannot shut down {connection[0]!r}: {exc}")

@@ -163,7 +163,7 @@ class Input:
         Raises:
             ChunkReadError, OSError: as `read` does.
         """
-        if self.content_length is None and not self.chunked_input:
+        if self.is_at_end():
             return True
         if self.failure is not None:
             return False
@@ -176,6 +176,12 @@ class Input:
                 return False
             limit_bytes -= len(self._pull(run))
         return True
+
+    def is_at_end(self) -> bool:
+        """Tell, without waiting, whether the whole body was read."""
+        if self.chunked_input:
+            return self.chunk_length == 0
+        return self.content_length is None or self.position == self.content_length
 
     # --- 100 Continue -----------------------------------------------------------------
 

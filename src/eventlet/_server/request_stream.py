@@ -29,27 +29,42 @@ class RequestStream:
 
     Args:
         sock: its time-out is set by us, before each wait that has one of its own.
+        limits: how long a head may be.
         timeout: seconds that one receive may take, None for ever.
         head_seconds: seconds a head may take from its first byte to its last.
     """
 
-    __slots__ = ("_data", "_head_seconds", "_pos", "_recv", "_sock", "_timeout")
+    __slots__ = (
+        "_data",
+        "_head_seconds",
+        "_limits",
+        "_pos",
+        "_recv",
+        "_short",
+        "_sock",
+        "_timeout",
+    )
 
     def __init__(
-        self, sock: ReceivingSocket, timeout: float | None = None, head_seconds: float = 60.0
+        self,
+        sock: ReceivingSocket,
+        limits: HeadLimits,
+        timeout: float | None = None,
+        head_seconds: float = 60.0,
     ) -> None:
         self._sock = sock
         self._recv = sock.recv
+        self._limits = limits
+        self._short = min(limits) - 4
         self._timeout = timeout
         self._head_seconds = head_seconds
         self._data = b""
         self._pos = 0
 
-    def read_head(self, limits: HeadLimits, idle_seconds: float | None = None) -> bytes:
+    def read_head(self, idle_seconds: float | None = None) -> bytes:
         """Wait for the next head.
 
         Args:
-            limits: how long it may be.
             idle_seconds: how long to wait for its first byte; None means the usual time-out.
 
         Returns:
@@ -62,15 +77,21 @@ class RequestStream:
         """
         data, pos = self._data, self._pos
         if pos == len(data):
-            data, pos = self._wait(idle_seconds), 0
+            if idle_seconds is None:
+                data = self._recv(RECEIVE_BYTES)
+            else:
+                self._sock.settimeout(idle_seconds)
+                data = self._recv(RECEIVE_BYTES)
+                self._sock.settimeout(self._timeout)
+            pos = 0
         end = data.find(b"\r\n\r\n", pos)
         # The usual case: a whole head at once, too short to break a limit.
-        if end - pos < min(limits) - 4 and end > pos and data[pos] != 13:
+        if end - pos < self._short and end > pos and data[pos] != 13:
             self._data = data
             self._pos = end + 4
             return data[pos:end]
         self._data, self._pos = b"", 0
-        return self._collect_head(data[pos:], limits)
+        return self._collect_head(data[pos:])
 
     def read1(self, size: int) -> bytes:
         """Return from one to `size` bytes, or nothing when the peer closed."""
@@ -83,6 +104,10 @@ class RequestStream:
         data = self._data[start : start + size]
         self._pos = start + len(data)
         return data
+
+    def peek(self) -> bytes:
+        """Show what was received and not read yet; never waits."""
+        return self._data[self._pos :]
 
     def readline(self, size: int) -> bytes:
         """Return bytes up to and with the next LF, at most `size`; fewer when the peer closed."""
@@ -110,17 +135,9 @@ class RequestStream:
             raise
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _wait(self, idle_seconds: float | None) -> bytes:
-        if idle_seconds is None:
-            return self._recv(RECEIVE_BYTES)
-        self._sock.settimeout(idle_seconds)
-        data = self._recv(RECEIVE_BYTES)
-        self._sock.settimeout(self._timeout)
-        return data
-
-    def _collect_head(self, data: bytes, limits: HeadLimits) -> bytes:
+    def _collect_head(self, data: bytes) -> bytes:
         """Gather a head that needs more than one look; the whole of it has one deadline."""
-        collector = HeadCollector(limits)
+        collector = HeadCollector(self._limits)
         deadline: float | None = None
         while data:
             found = collector.feed(data)

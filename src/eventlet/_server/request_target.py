@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -32,6 +33,7 @@ class RequestTarget(NamedTuple):
     host: str | None
 
 
+@lru_cache(maxsize=128)
 def split_target(method: str, target: str) -> RequestTarget:
     """Take a target apart, whichever of its four forms it has.
 

@@ -94,41 +94,28 @@ class Response:
         method: of the request.
         minor: minor version of the request.
         keep_alive: the connection shall be used again, as far as the request goes.
+        echoes_keep_alive: the client sent a Connection field and expects one.
         notice: told once the response has begun.
 
     Attributes:
         code: the status code, 0 before `start_response`.
         is_begun: response bytes have gone out; nothing can be taken back.
         keep_alive: whether the connection can be used again; final when the response is.
-        echoes_keep_alive: the client sent a Connection field and expects one.
         sent_bytes: everything sent for this request.
         failure: the error of the socket that ended sending, None if there was none.
         complaint: what is wrong with the application's body, None if nothing is.
     """
 
-    __slots__ = (
-        "_app_head",
-        "_charset",
-        "_closes",
-        "_content_type",
-        "_framing",
-        "_has_date",
-        "_left",
-        "_length",
-        "_method",
-        "_minor",
-        "_names_connection",
-        "_notice",
-        "_sendall",
-        "_style",
-        "code",
-        "complaint",
-        "echoes_keep_alive",
-        "failure",
-        "is_begun",
-        "keep_alive",
-        "sent_bytes",
-    )
+    # What most responses never change stays on the class.
+    code = 0
+    is_begun = False
+    sent_bytes = 0
+    failure: Exception | None = None
+    complaint: str | None = None
+    _app_head: bytes | None = None
+    _framing = _UNDECIDED
+    _left = 0
+    _charset: str | None = None
 
     def __init__(
         self,
@@ -137,6 +124,7 @@ class Response:
         method: str,
         minor: int,
         keep_alive: bool,
+        echoes_keep_alive: bool,
         notice: BeginNotice,
     ) -> None:
         self._sendall = sock.sendall
@@ -144,15 +132,8 @@ class Response:
         self._method = method
         self._minor = minor
         self.keep_alive = keep_alive
+        self._echoes_keep_alive = echoes_keep_alive
         self._notice = notice
-        self._app_head: bytes | None = None
-        self._framing = _UNDECIDED
-        self.is_begun = False
-        self.echoes_keep_alive = False
-        self.code = 0
-        self.sent_bytes = 0
-        self.failure: Exception | None = None
-        self.complaint: str | None = None
 
     # --- what the application calls ---------------------------------------------------
 
@@ -176,20 +157,22 @@ class Response:
                 raise exc_info[1].with_traceback(exc_info[2])
             finally:
                 exc_info = None
-        style = self._style
-        capitalize = style.capitalize
         self._content_type = ""
-        self._charset: str | None = None
+        self._charset = None
         self._length: int | None = None
         self._has_date = self._closes = self._names_connection = False
-        line, self.code = status_line(style.version, status)
+        line, self.code = status_line(self._style.version, status)
         lines = [line]
+        capitalize = self._style.capitalize
         for name, value in headers:
             label, kind = field_label(name, capitalize)
             if type(value) is not str:
                 value = field_value(name, value)
-            if kind == PLAIN or self._keep_field(kind, value):
-                lines.append(f"{label}: {value}")
+            if kind == TYPE:
+                self._content_type = value
+            elif kind != PLAIN and not self._keep_field(kind, value):
+                continue
+            lines.append(f"{label}: {value}")
         self._app_head = check_head(lines)
         return self.write
 
@@ -269,9 +252,7 @@ class Response:
 
     def _keep_field(self, kind: int, value: str) -> bool:
         """Take note of a field that concerns us; tell whether to send it as it is."""
-        if kind == TYPE:
-            self._content_type = value
-        elif kind == DATE:
+        if kind == DATE:
             self._has_date = True
         elif kind == LENGTH:
             return self._note_length(value)
@@ -308,11 +289,11 @@ class Response:
         Args:
             size: bytes of the whole body, None when it is not known.
         """
-        assert self._app_head is not None
-        parts = [self._app_head]
-        code, coding_line = self.code, b""
-        self._left = 0
-        if code < 200 or code == 204 or code == 304 or self._answers_without_body():
+        head = self._app_head
+        assert head is not None
+        code = self.code
+        date = b"" if self._has_date else date_line()
+        if code < 200 or code == 204 or code == 304 or self._drops_body(code):
             self._framing = _NONE
             if code == 101:
                 self.keep_alive = False  # what follows is not HTTP
@@ -322,27 +303,23 @@ class Response:
         elif size is not None:
             self._framing = _BY_LENGTH
             self._left = size
-            parts.append(b"Content-Length: %d\r\n" % size)
+            head += b"Content-Length: %d\r\n" % size
         elif self._minor >= 1 and self._style.may_chunk:
             self._framing = _CHUNKED
-            coding_line = b"Transfer-Encoding: chunked\r\n"
+            date += b"Transfer-Encoding: chunked\r\n"
         else:
             self._framing = _BY_CLOSE
             self.keep_alive = False
-        if not self._has_date:
-            parts.append(date_line())
-        parts.append(coding_line)
         if self._closes:
             self.keep_alive = False
         elif not self.keep_alive:
-            parts.append(_CLOSE_LINE)
-        elif self.echoes_keep_alive and not self._names_connection:
-            parts.append(self._style.keep_alive_lines)
-        parts.append(b"\r\n")
-        return b"".join(parts)
+            date += _CLOSE_LINE
+        elif self._echoes_keep_alive and not self._names_connection:
+            date += self._style.keep_alive_lines
+        return head + date + b"\r\n"
 
-    def _answers_without_body(self) -> bool:
-        return self._method == "HEAD" or (self._method == "CONNECT" and self.code < 300)
+    def _drops_body(self, code: int) -> bool:
+        return self._method == "HEAD" or (self._method == "CONNECT" and code < 300)
 
     # --- the body -------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import pytest
 
 from eventlet._protocols.chunked import (
     ChunkReadError,
+    check_beginning,
     check_trailer_line,
     encode_chunk,
     parse_size_line,
@@ -94,6 +95,35 @@ def test_an_empty_line_ends_the_trailer() -> None:
 def test_trailer_lines_that_are_none(line: bytes) -> None:
     with pytest.raises(ChunkReadError):
         check_trailer_line(line)
+
+
+WHOLE = b"5;a\r\nhello\r\n1\r\n!\r\n0\r\nVary: *\r\n\r\n"
+
+
+@pytest.mark.parametrize("length", range(len(WHOLE) + 1))
+def test_every_beginning_of_a_good_body_is_good(length: int) -> None:
+    check_beginning(WHOLE[:length])
+
+
+def test_what_follows_a_body_is_not_looked_at() -> None:
+    check_beginning(WHOLE + b"-5\r\n\0")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"-5\r\n",
+        b"\r\n",
+        b"5\r\nhelloX",
+        b"5\r\nhello\rX",
+        b"5\r\nhello\r\n5_0\r\n",
+        b"0\r\nHost: a\r\n",
+        b"0\r\nVary: *\r\nHost: a\r\n",
+    ],
+)
+def test_a_bad_beginning_is_refused(data: bytes) -> None:
+    with pytest.raises(ChunkReadError):
+        check_beginning(data)
 
 
 def test_chunks_are_framed_with_a_hexadecimal_size() -> None:

@@ -424,12 +424,16 @@ def test_empty_lines_before_a_request_are_skipped(pieces: list[bytes]) -> None:
     assert [collector.feed(piece) for piece in pieces] == [None, (REQUEST[:-4], b"")]
 
 
+def feed_all(collector: HeadCollector, pieces: list[bytes]) -> None:
+    for piece in pieces:
+        assert collector.feed(piece) is None
+
+
 def test_empty_lines_have_an_end() -> None:
     collector = HeadCollector(LIMITS)
 
     with pytest.raises(HeadersTooLarge):
-        for _ in range(80):
-            collector.feed(b"\r\n")
+        feed_all(collector, [b"\r\n"] * 80)
 
 
 @pytest.mark.parametrize(
@@ -459,16 +463,13 @@ def test_what_can_never_be_a_head_is_refused_before_its_end(data: bytes) -> None
         (b"GET / HTTP/1.1\r\n" + b"X: aaaaaaaaaaaaaaa\r\n" * 5 + b"\r\n", HeadersTooLarge),
     ],
 )
-def test_limits_hold_before_the_end_of_a_head(
-    data: bytes, refusal: type[RequestRefused]
-) -> None:
+def test_limits_hold_before_the_end_of_a_head(data: bytes, refusal: type[RequestRefused]) -> None:
     with pytest.raises(refusal):
         HeadCollector(LIMITS).feed(data)
 
     collector = HeadCollector(LIMITS)
     with pytest.raises(refusal):
-        for i in range(len(data)):
-            collector.feed(data[i : i + 1])
+        feed_all(collector, [data[i : i + 1] for i in range(len(data))])
 
 
 @given(st.lists(st.binary(min_size=1, max_size=30), max_size=20))

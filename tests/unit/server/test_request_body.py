@@ -8,16 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventlet._protocols.chunked import MAX_TRAILER, ChunkReadError
+from eventlet._protocols.http1 import HeadLimits
 from eventlet._server.request_body import BodyTruncated, Input
 from eventlet._server.request_stream import RequestStream
 from eventlet._server.response_head import InvalidResponse
+
 from tests.unit.server.scripted_socket import ScriptedSocket
 
+LIMITS = HeadLimits()
 NEXT = b"GET /next HTTP/1.1\r\n\r\n"
 
 
 def fixed(body: bytes, length: int | None = None, *, behind: bytes = NEXT) -> Input:
-    source = io.BufferedReader(io.BytesIO(body + behind))  # type: ignore[arg-type]  # is raw enough
+    source = io.BufferedReader(io.BytesIO(body + behind))
     return Input(source, len(body) if length is None else length, None)
 
 
@@ -58,7 +61,7 @@ def behind(body: Input) -> bytes:
         lambda body: body.read(len(BODY)),
         lambda body: b"".join(body.readlines()),
         lambda body: b"".join(body.readlines(-1)),
-        lambda body: b"".join(body),
+        b"".join,
         lambda body: b"".join(iter(lambda: body.read(1), b"")),
         lambda body: b"".join(iter(lambda: body.read(7), b"")),
         lambda body: b"".join(iter(lambda: body.readline(4), b"")),
@@ -114,9 +117,7 @@ def test_no_length_means_empty_at_once() -> None:
     st.integers(1, 20),
     st.lists(st.tuples(st.sampled_from(["read", "readline"]), st.integers(-1, 30)), max_size=10),
 )
-def test_chunked_reads_as_a_file_does(
-    data: bytes, size: int, calls: list[tuple[str, int]]
-) -> None:
+def test_chunked_reads_as_a_file_does(data: bytes, size: int, calls: list[tuple[str, int]]) -> None:
     body, model = chunked(in_chunks(data, size)), io.BytesIO(data)
 
     for name, amount in calls:
@@ -127,7 +128,9 @@ def test_chunked_reads_as_a_file_does(
 
 def test_over_a_connection_nothing_of_the_next_request_is_lost() -> None:
     data = b"POST / HTTP/1.1\r\n\r\n" + in_chunks(BODY, 4) + NEXT
-    stream = RequestStream(ScriptedSocket([data[i : i + 5] for i in range(0, len(data), 5)]))
+    stream = RequestStream(
+        ScriptedSocket([data[i : i + 5] for i in range(0, len(data), 5)]), LIMITS
+    )
     stream.readline(100)
     stream.readline(100)
 
@@ -202,7 +205,7 @@ def test_extensions_and_trailers_are_dropped() -> None:
 
 def test_an_error_of_the_socket_is_kept() -> None:
     error = TimeoutError("too slow")
-    body = Input(RequestStream(ScriptedSocket([b"ab", error])), 5, None)
+    body = Input(RequestStream(ScriptedSocket([b"ab", error]), LIMITS), 5, None)
 
     with pytest.raises(TimeoutError):
         body.read()
@@ -319,7 +322,9 @@ def test_interim_responses_can_have_headers() -> None:
 
 def test_interim_headers_keep_their_case_when_asked_to() -> None:
     body, sink = expecting(b"hello")
-    body.set_hundred_continue_response_headers([("x-Thing", "1")], capitalize_response_headers=False)
+    body.set_hundred_continue_response_headers(
+        [("x-Thing", "1")], capitalize_response_headers=False
+    )
 
     body.read()
 
@@ -350,4 +355,4 @@ def test_a_client_that_does_not_wait_gets_no_interim_response() -> None:
 def test_the_socket_can_be_had() -> None:
     sock = ScriptedSocket()
 
-    assert Input(RequestStream(sock), None, sock).get_socket() is sock
+    assert Input(RequestStream(sock, LIMITS), None, sock).get_socket() is sock

@@ -4,6 +4,7 @@ import pytest
 
 from eventlet._protocols.http1 import BadRequest, HeaderLineTooLong, HeadLimits
 from eventlet._server.request_stream import RECEIVE_BYTES, RequestStream
+
 from tests.unit.server.scripted_socket import ScriptedSocket
 
 HEAD = b"GET / HTTP/1.1\r\nHost: a"
@@ -12,7 +13,7 @@ LIMITS = HeadLimits()
 
 
 def stream_of(*pieces: bytes | BaseException, **options: float) -> RequestStream:
-    return RequestStream(ScriptedSocket(pieces), **options)
+    return RequestStream(ScriptedSocket(pieces), LIMITS, **options)
 
 
 # --- heads --------------------------------------------------------------------------------
@@ -21,7 +22,7 @@ def stream_of(*pieces: bytes | BaseException, **options: float) -> RequestStream
 def test_a_head_that_comes_at_once() -> None:
     stream = stream_of(HEAD + END + b"rest")
 
-    assert stream.read_head(LIMITS) == HEAD
+    assert stream.read_head() == HEAD
     assert stream.read1(100) == b"rest"
 
 
@@ -29,63 +30,63 @@ def test_a_head_that_comes_byte_by_byte() -> None:
     data = HEAD + END
     stream = stream_of(*(data[i : i + 1] for i in range(len(data))))
 
-    assert stream.read_head(LIMITS) == HEAD
+    assert stream.read_head() == HEAD
 
 
 def test_pipelined_heads_are_cut_apart_without_another_receive() -> None:
     sock = ScriptedSocket([HEAD + END + HEAD + END + HEAD])
-    stream = RequestStream(sock)
+    stream = RequestStream(sock, LIMITS)
 
-    assert [stream.read_head(LIMITS) for _ in range(2)] == [HEAD, HEAD]
+    assert [stream.read_head() for _ in range(2)] == [HEAD, HEAD]
     assert sock.pieces == []
     sock.pieces.append(END)
-    assert stream.read_head(LIMITS) == HEAD
+    assert stream.read_head() == HEAD
 
 
 def test_empty_lines_before_a_head_are_skipped() -> None:
-    assert stream_of(b"\r\n\r\n" + HEAD + END).read_head(LIMITS) == HEAD
+    assert stream_of(b"\r\n\r\n" + HEAD + END).read_head() == HEAD
 
 
 def test_the_end_between_two_heads_gives_nothing() -> None:
-    assert stream_of().read_head(LIMITS) == b""
+    assert stream_of().read_head() == b""
 
 
 def test_the_end_inside_a_head_gives_nothing() -> None:
-    assert stream_of(HEAD).read_head(LIMITS) == b""
+    assert stream_of(HEAD).read_head() == b""
 
 
 def test_what_is_no_head_is_refused() -> None:
     with pytest.raises(BadRequest):
-        stream_of(b"\x16\x03\x01").read_head(LIMITS)
+        stream_of(b"\x16\x03\x01").read_head()
 
 
 def test_limits_hold_for_a_head_that_comes_at_once() -> None:
     stream = stream_of(HEAD + b"\r\nX: " + b"a" * 8192 + END)
 
     with pytest.raises(HeaderLineTooLong):
-        stream.read_head(LIMITS)
+        stream.read_head()
 
 
 def test_a_long_head_within_its_limits_is_read() -> None:
     head = HEAD + b"".join(b"\r\nX%d: %s" % (i, b"a" * 1000) for i in range(50))
 
-    assert stream_of(head + END + b"x").read_head(LIMITS) == head
+    assert stream_of(head + END + b"x").read_head() == head
 
 
 def test_waiting_for_a_request_has_its_own_time_out() -> None:
     sock = ScriptedSocket([HEAD + END])
 
-    RequestStream(sock, timeout=7.0).read_head(LIMITS, idle_seconds=3.0)
+    RequestStream(sock, LIMITS, timeout=7.0).read_head(idle_seconds=3.0)
 
     assert sock.timeouts == [3.0, 7.0]
 
 
 def test_a_request_that_was_there_already_needs_no_time_out() -> None:
     sock = ScriptedSocket([HEAD + END + HEAD + END])
-    stream = RequestStream(sock, timeout=7.0)
-    stream.read_head(LIMITS, idle_seconds=3.0)
+    stream = RequestStream(sock, LIMITS, timeout=7.0)
+    stream.read_head(idle_seconds=3.0)
 
-    stream.read_head(LIMITS, idle_seconds=3.0)
+    stream.read_head(idle_seconds=3.0)
 
     assert sock.timeouts == [3.0, 7.0]
 
@@ -93,7 +94,7 @@ def test_a_request_that_was_there_already_needs_no_time_out() -> None:
 def test_a_head_in_pieces_has_one_deadline() -> None:
     sock = ScriptedSocket([HEAD[:5], HEAD[5:], END])
 
-    RequestStream(sock, timeout=None, head_seconds=9.0).read_head(LIMITS)
+    RequestStream(sock, LIMITS, timeout=None, head_seconds=9.0).read_head()
 
     waits = [seconds for seconds in sock.timeouts if seconds is not None]
     assert len(waits) == 2
@@ -103,7 +104,7 @@ def test_a_head_in_pieces_has_one_deadline() -> None:
 
 def test_a_head_that_takes_too_long_times_out() -> None:
     with pytest.raises(TimeoutError):
-        stream_of(HEAD, END, head_seconds=0.0).read_head(LIMITS)
+        stream_of(HEAD, END, head_seconds=0.0).read_head()
 
 
 # --- pieces ---------------------------------------------------------------------------------

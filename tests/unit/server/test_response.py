@@ -8,7 +8,13 @@ import pytest
 
 from eventlet._server.response import Response, ResponseStyle
 from eventlet._server.response_head import InvalidResponse
+
 from tests.unit.server.scripted_socket import ScriptedSocket
+
+
+def exc_info() -> Any:
+    """Give what PEP 3333 calls `exc_info`."""
+    return sys.exc_info()
 
 
 class Notice:
@@ -27,11 +33,12 @@ class Answer:
         capitalize: bool = True,
         keep_alive: bool = True,
         keep_alive_seconds: float | None = None,
+        echo: bool = False,
     ) -> None:
         self.sock = ScriptedSocket()
         self.notice = Notice()
         style = ResponseStyle(version, capitalize, keep_alive_seconds)
-        self.response = Response(self.sock, style, method, minor, keep_alive, self.notice)
+        self.response = Response(self.sock, style, method, minor, keep_alive, echo, self.notice)
 
     @property
     def raw(self) -> bytes:
@@ -423,10 +430,10 @@ def test_a_second_call_with_an_exception_raises_that_after_the_beginning() -> No
     try:
         raise ZeroDivisionError("first")
     except ZeroDivisionError:
-        answer.response.start_response("500 Oops", [], sys.exc_info())
+        answer.response.start_response("500 Oops", [], exc_info())
         answer.response.write(b"a")
         with pytest.raises(ZeroDivisionError, match="first"):
-            answer.response.start_response("500 Oops", [], sys.exc_info())
+            answer.response.start_response("500 Oops", [], exc_info())
 
     assert answer.head[0] == "HTTP/1.1 500 Oops"
 
@@ -450,10 +457,7 @@ def test_a_closing_response_says_so() -> None:
 
 def test_keeping_the_connection_is_said_only_to_those_who_asked() -> None:
     quiet = sized([b""], keep_alive_seconds=5)
-    answer = Answer(keep_alive_seconds=5)
-    answer.response.echoes_keep_alive = True
-    answer.response.start_response("200 OK", [])
-    answer.response.send_sized([b""])
+    answer = sized([b""], keep_alive_seconds=5, echo=True)
 
     assert quiet.head[-1] == "Content-Length: 0"
     assert answer.head[-2:] == ["Connection: keep-alive", "Keep-Alive: timeout=5"]
@@ -461,10 +465,7 @@ def test_keeping_the_connection_is_said_only_to_those_who_asked() -> None:
 
 @pytest.mark.parametrize("seconds", [None, 0.5])
 def test_no_time_out_is_named_below_a_second(seconds: float | None) -> None:
-    answer = Answer(keep_alive_seconds=seconds)
-    answer.response.echoes_keep_alive = True
-    answer.response.start_response("200 OK", [])
-    answer.response.send_sized([b""])
+    answer = sized([b""], keep_alive_seconds=seconds, echo=True)
 
     assert answer.head[-1] == "Connection: keep-alive"
 

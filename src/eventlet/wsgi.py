@@ -1,0 +1,279 @@
+"""A WSGI server that gives each connection a green thread.
+
+    listener = eventlet.listen(("127.0.0.1", 8080))
+    wsgi.server(listener, app)
+
+`server` runs until it is killed, interrupted, or its listening socket ends; then it lets the
+requests that are being served finish. `MAX_HEADER_LINE`, `MAX_TOTAL_HEADER_SIZE` and
+`is_accepting` are read while it runs, so programs may set them here.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from eventlet._protocols.chunked import ChunkReadError
+from eventlet._protocols.http1 import HeaderLineTooLong, HeadersTooLarge, HeadLimits
+from eventlet._server.access_log import (
+    DEFAULT_LOG_FORMAT,
+    AccessLog,
+    LoggerFileWrapper,
+    LoggerNull,
+    ServerLog,
+    get_logger,
+)
+from eventlet._server.connection import STATE_CLOSE, STATE_IDLE, STATE_REQUEST, Connection
+from eventlet._server.environ import Environ, addr_to_host_port, server_environ, socket_repr
+from eventlet._server.listener import ConnectionPool, accept_connections
+from eventlet._server.request_body import Input
+from eventlet._server.response_head import format_date_time
+from eventlet._server.takeover import TakeOver
+from eventlet.greenpool import GreenPool
+
+__all__ = [
+    "BROKEN_SOCK",
+    "DEFAULT_LOG_FORMAT",
+    "DEFAULT_MAX_HTTP_VERSION",
+    "DEFAULT_MAX_SIMULTANEOUS_REQUESTS",
+    "MAX_HEADER_LINE",
+    "MAX_REQUEST_LINE",
+    "MAX_TOTAL_HEADER_SIZE",
+    "MINIMUM_CHUNK_SIZE",
+    "STATE_CLOSE",
+    "STATE_IDLE",
+    "STATE_REQUEST",
+    "WSGI_LOCAL",
+    "ChunkReadError",
+    "HeaderLineTooLong",
+    "HeadersTooLarge",
+    "HttpProtocol",
+    "Input",
+    "LoggerFileWrapper",
+    "LoggerNull",
+    "Server",
+    "addr_to_host_port",
+    "format_date_time",
+    "get_logger",
+    "is_accepting",
+    "server",
+    "socket_repr",
+]
+
+DEFAULT_MAX_SIMULTANEOUS_REQUESTS = 1024
+DEFAULT_MAX_HTTP_VERSION = "HTTP/1.1"
+MAX_REQUEST_LINE = 8192
+MAX_HEADER_LINE = 8192
+MAX_TOTAL_HEADER_SIZE = 65536
+MINIMUM_CHUNK_SIZE = 4096
+
+# What a client that went away makes a socket raise.
+BROKEN_SOCK = {errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN}
+
+# Turned off, every server of this process stops after the connection it accepts next.
+is_accepting = True
+
+# An application that takes a connection over sets `already_handled` here, in its green thread;
+# the server then writes nothing more and closes.
+WSGI_LOCAL = TakeOver()
+
+
+class _LinesOnly(int):
+    """The default of `debug`: true for log lines, not for tracebacks sent to clients."""
+
+    def __repr__(self) -> str:
+        return "True"
+
+
+_DEBUG_LINES_ONLY: bool = _LinesOnly(1)  # type: ignore[assignment]  # bool has no subclasses
+
+
+class HttpProtocol(Connection):
+    """Serves one connection; `server(protocol=...)` takes a subclass."""
+
+    protocol_version = DEFAULT_MAX_HTTP_VERSION
+    minimum_chunk_size = MINIMUM_CHUNK_SIZE
+    capitalize_response_headers = True
+    reject_bad_requests = True
+
+
+class Server:
+    """What all connections of one server share; the arguments are those of `server`.
+
+    Attributes:
+        pid: the process that made it.
+        outstanding_requests: connections being served.
+    """
+
+    def __init__(
+        self,
+        socket: Any,
+        address: Any,
+        app: Callable[..., Iterable[Any]],
+        log: Any = None,
+        environ: Environ | None = None,
+        max_http_version: str | None = None,
+        protocol: type[HttpProtocol] = HttpProtocol,
+        minimum_chunk_size: int | None = None,
+        log_x_forwarded_for: bool = True,
+        keepalive: bool | float = True,
+        log_output: bool = True,
+        log_format: str = DEFAULT_LOG_FORMAT,
+        url_length_limit: int = MAX_REQUEST_LINE,
+        debug: bool = _DEBUG_LINES_ONLY,
+        socket_timeout: float | None = None,
+        capitalize_response_headers: bool = True,
+    ) -> None:
+        self.socket = socket
+        self.address = address
+        self.app = app
+        self.log = get_logger(log, debug) if log_output else LoggerNull()
+        self.environ = environ
+        self.max_http_version = max_http_version or protocol.protocol_version
+        self.protocol = protocol
+        if minimum_chunk_size is None:
+            minimum_chunk_size = protocol.minimum_chunk_size
+        self.minimum_chunk_size = minimum_chunk_size
+        self.log_x_forwarded_for = log_x_forwarded_for
+        self.keepalive = keepalive
+        self.log_output = log_output
+        self.log_format = log_format
+        self.url_length_limit = url_length_limit
+        self.debug = debug
+        self.shows_tracebacks = bool(debug) and debug is not _DEBUG_LINES_ONLY
+        self.socket_timeout = socket_timeout
+        if not capitalize_response_headers:
+            warnings.warn(
+                "capitalize_response_headers=False is deprecated: "
+                "header names have no case, and no client may rely on it",
+                DeprecationWarning,
+                stacklevel=3,
+            )
+        self.capitalize_response_headers = (
+            capitalize_response_headers and protocol.capitalize_response_headers
+        )
+        self.access_log = (
+            AccessLog(self.log.info, log_format, log_x_forwarded_for) if log_output else None
+        )
+        self.pid = os.getpid()
+        self.journal = ServerLog(self.log, self.pid)
+        self.outstanding_requests = 0
+
+    def get_environ(self) -> Environ:
+        """Make the part of the WSGI environ that is the same for all requests."""
+        return server_environ(self.environ)
+
+    def get_head_limits(self) -> HeadLimits:
+        """Give the limits for request heads as they are set now."""
+        return HeadLimits(self.url_length_limit, MAX_HEADER_LINE, MAX_TOTAL_HEADER_SIZE)
+
+    def took_over(self) -> bool:
+        """Tell, once, whether the application has taken the current connection over."""
+        return WSGI_LOCAL.take()
+
+    def process_request(self, conn_state: list[Any]) -> None:
+        """Serve one whole connection `[address, socket, state]` and close it."""
+        self.outstanding_requests += 1
+        try:
+            self.protocol(conn_state, self).handle()
+        except TimeoutError:
+            self.journal.detail(f"timed out {conn_state[0]!r}")
+        except OSError as exc:
+            if exc.errno not in BROKEN_SOCK:
+                raise
+        finally:
+            self.outstanding_requests -= 1
+
+
+def server(
+    sock: Any,
+    site: Callable[..., Iterable[Any]],
+    log: Any = None,
+    environ: Environ | None = None,
+    max_size: int | None = None,
+    max_http_version: str = DEFAULT_MAX_HTTP_VERSION,
+    protocol: type[HttpProtocol] = HttpProtocol,
+    server_event: Any = None,
+    minimum_chunk_size: int | None = None,
+    log_x_forwarded_for: bool = True,
+    custom_pool: ConnectionPool | None = None,
+    keepalive: bool | float = True,
+    log_output: bool = True,
+    log_format: str = DEFAULT_LOG_FORMAT,
+    url_length_limit: int = MAX_REQUEST_LINE,
+    debug: bool = _DEBUG_LINES_ONLY,
+    socket_timeout: float | None = None,
+    capitalize_response_headers: bool = True,
+) -> None:
+    """Serve a WSGI application until stopped, then let what is being served finish.
+
+    Args:
+        sock: a listening green socket: TCP, unix, or wrapped in TLS. Closed at the end.
+        site: the application.
+        log: an object with `info` and `debug`, or anything with `write(str)`; None means the
+            standard error.
+        environ: added to the environ of every request.
+        max_size: connections at once, 1024 by default.
+        max_http_version: version to answer with; `"HTTP/1.0"` also turns keep-alive off.
+        protocol: serves a connection.
+        server_event: deprecated; its `send` is called with the `Server`.
+        minimum_chunk_size: bytes to gather before sending, where the length is not known.
+        log_x_forwarded_for: log the addresses of X-Forwarded-For too.
+        custom_pool: runs the connections in place of a pool of `max_size`; needs `spawn` and
+            `waitall`.
+        keepalive: False closes after each response; a number is also the seconds to wait for
+            a request.
+        log_output: False logs nothing at all.
+        log_format: %-format of the line for each request.
+        url_length_limit: bytes that a request line may not reach.
+        debug: log more; set to True by the caller it also sends tracebacks to clients.
+        socket_timeout: seconds that one operation of a client may take; None for ever.
+        capitalize_response_headers: deprecated to turn off.
+
+    Raises:
+        AttributeError: `custom_pool` lacks a method.
+        OSError: the listening socket failed.
+    """
+    settings = Server(
+        sock,
+        sock.getsockname(),
+        site,
+        log,
+        environ,
+        max_http_version,
+        protocol,
+        minimum_chunk_size,
+        log_x_forwarded_for,
+        keepalive,
+        log_output,
+        log_format,
+        url_length_limit,
+        debug,
+        socket_timeout,
+        capitalize_response_headers,
+    )
+    if server_event is not None:
+        warnings.warn(
+            "server_event is deprecated: make a Server to look at one",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        server_event.send(settings)
+    if max_size is None:
+        max_size = DEFAULT_MAX_SIMULTANEOUS_REQUESTS
+    pool = GreenPool(max_size) if custom_pool is None else custom_pool
+    for method in ("spawn", "waitall"):
+        if not callable(getattr(pool, method, None)):
+            raise AttributeError(f"custom_pool needs a method {method}, {pool!r} has none")
+    settings.journal.note(f"wsgi starting up on {socket_repr(sock)}")
+    accept_connections(
+        sock,
+        settings.process_request,
+        pool,
+        is_accepting=lambda: is_accepting,
+        socket_timeout=socket_timeout,
+        journal=settings.journal,
+    )
