@@ -37,7 +37,6 @@ from eventlet.greenpool import GreenPool
 __all__ = [
     "BROKEN_SOCK",
     "DEFAULT_LOG_FORMAT",
-    "DEFAULT_MAX_HTTP_VERSION",
     "DEFAULT_MAX_SIMULTANEOUS_REQUESTS",
     "MAX_HEADER_LINE",
     "MAX_REQUEST_LINE",
@@ -64,7 +63,6 @@ __all__ = [
 ]
 
 DEFAULT_MAX_SIMULTANEOUS_REQUESTS = 1024
-DEFAULT_MAX_HTTP_VERSION = "HTTP/1.1"
 MAX_REQUEST_LINE = 8192
 MAX_HEADER_LINE = 8192
 MAX_TOTAL_HEADER_SIZE = 65536
@@ -94,7 +92,7 @@ _DEBUG_LINES_ONLY: bool = _LinesOnly(1)  # type: ignore[assignment]  # bool has 
 class HttpProtocol(Connection):
     """Serves one connection; `server(protocol=...)` takes a subclass."""
 
-    protocol_version = DEFAULT_MAX_HTTP_VERSION
+    protocol_version = "HTTP/1.1"
     minimum_chunk_size = MINIMUM_CHUNK_SIZE
     capitalize_response_headers = True
     reject_bad_requests = True
@@ -194,7 +192,7 @@ def server(
     log: Any = None,
     environ: Environ | None = None,
     max_size: int | None = None,
-    max_http_version: str = DEFAULT_MAX_HTTP_VERSION,
+    max_http_version: str = "HTTP/1.1",
     protocol: type[HttpProtocol] = HttpProtocol,
     server_event: Any = None,
     minimum_chunk_size: int | None = None,
