@@ -8,7 +8,6 @@ queue is full is shown out. No locks: green threads change hands only where they
 from __future__ import annotations
 
 import argparse
-import signal
 from collections.abc import Sequence
 
 import eventlet
@@ -126,9 +125,8 @@ def dismiss(guest: Guest, writer: GreenThread) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Keep the room open until Ctrl-C or SIGTERM."""
+    """Keep the room open until Ctrl-C."""
     options = build_parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     room = Room(options.backlog)
     server = eventlet.listen((options.host, options.port))
     pool = eventlet.GreenPool(options.max_guests)

@@ -114,7 +114,7 @@ class EchoServer:
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until Ctrl-C or SIGTERM, then say what happened."""
     options = build_parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    treat_sigterm_as_ctrl_c()
     possible = raise_descriptor_limit() - RESERVED_DESCRIPTORS
     max_clients = min(options.max_clients, possible)
     if max_clients < options.max_clients:
@@ -136,6 +136,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     cut = echo_server.pool.running()
     print(f"stopped: {echo_server.tally}, {cut} cut short", flush=True)
     return 0
+
+
+def treat_sigterm_as_ctrl_c() -> None:
+    """Let SIGTERM raise KeyboardInterrupt in the calling green thread, wherever it is parked.
+
+    A handler that raised by itself would hit whichever green thread happens to run.
+    """
+    me = eventlet.getcurrent()
+
+    def interrupt(_number: int, _frame: object) -> None:
+        eventlet.spawn_n(eventlet.kill, me, KeyboardInterrupt)
+
+    signal.signal(signal.SIGTERM, interrupt)
 
 
 def raise_descriptor_limit() -> int:

@@ -9,7 +9,6 @@ the pool allows. `feedparser` is an ordinary library that knows nothing of green
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -83,9 +82,8 @@ class FeedScraper:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until Ctrl-C or SIGTERM."""
+    """Serve until Ctrl-C."""
     options = build_parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = eventlet.listen((options.host, options.port))
     host, port = server.getsockname()[:2]
     print(f"listening on http://{host}:{port}/", flush=True)

@@ -7,7 +7,6 @@ a client may say all it has, close its side and still read the whole answer.
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 
@@ -51,9 +50,8 @@ def forward(client: GreenSocket, address: tuple[str, int], connect_timeout: floa
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Forward until Ctrl-C or SIGTERM."""
+    """Forward until Ctrl-C."""
     options = build_parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = eventlet.listen((options.host, options.port))
     pool = eventlet.GreenPool(options.max_connections)
     host, port = server.getsockname()[:2]

@@ -7,7 +7,6 @@ body posted to `/echo` comes back. With a certificate it speaks HTTPS.
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -65,9 +64,8 @@ def number(query: dict[str, list[str]], name: str, *, default: float, most: floa
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until Ctrl-C or SIGTERM."""
+    """Serve until Ctrl-C."""
     options = build_parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     listener = eventlet.listen((options.host, options.port))
     host, port = listener.getsockname()[:2]
     scheme = "http"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ from examples.demo.echo import hold_conversations
 from examples.demo.feeds import scrape
 from examples.demo.plan import Door, Ports, make_plan
 from examples.demo.summary import Report, print_summary
+from examples.echoserver import treat_sigterm_as_ctrl_c
 
 PLAIN_WIDTH = 110
 """Columns of the tables where no terminal tells how many it has."""
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for name, usual in asdict(sizes).items()
         }
     )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    treat_sigterm_as_ctrl_c()
     console = make_console()
     started = time.monotonic()
     reports: list[Report] = []
@@ -93,12 +93,20 @@ def run(console: Console, seed: int, sizes: Sizes, reports: list[Report]) -> Non
         with Child("site", "examples.demo.site", *arguments) as site:
             announced = json.loads(site.address)
             ports: Ports = {Door[name]: port for name, port in announced.items()}
+            announce(console, "1. Client: crawl a site whose pages are slow, broken or fine")
             reports.append(crawl(console, site, ports, plan.pages, authority))
+            announce(console, "2. Server: hold many conversations, each by plain blocking code")
             reports.append(hold_conversations(console, sizes.clients))
+            announce(console, "3. Dispatch: post feed lists from several clients, get the titles")
             reports.append(
                 scrape(console, ports, plan.feeds, authority, clients=sizes.posters, seed=seed)
             )
             site.check()
+
+
+def announce(console: Console, title: str) -> None:
+    """Print what comes next."""
+    console.print(f"\n{title}", style="bold", highlight=False)
 
 
 def make_console() -> Console:

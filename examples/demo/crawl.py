@@ -55,7 +55,7 @@ def crawl(
     report.seconds = time.monotonic() - started
     site.check()
     over_tls = sum(page.url(ports).startswith("https:") for page in pages)
-    report.what = f"{len(pages)} pages, {over_tls} of them over TLS, as many at once as there are"
+    report.what = f"{len(pages)} pages, {over_tls} of them over TLS, all at once"
     report.memory = [("crawler", memory_bytes(os.getpid())), ("site", site.memory_bytes())]
     waiting = sum(_least_seconds(page) for page in pages)
     report.findings.append(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -79,9 +78,8 @@ class Site:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Open the doors, print their ports, and serve until SIGTERM."""
+    """Open the doors, print their ports, and serve until it is stopped."""
     options = build_parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     raise_descriptor_limit()
     site = Site(make_plan(options.seed, options.pages, options.feeds))
     doors = {door: eventlet.listen(("127.0.0.1", 0), backlog=1024) for door in Door}

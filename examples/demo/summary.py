@@ -66,7 +66,8 @@ def print_summary(console: Console, reports: list[Report]) -> int:
     for report in reports:
         for reason, times in report.expected.items():
             failed.add_row(report.name, str(times), reason)
-    console.print(failed)
+    if failed.row_count:
+        console.print(failed)
 
     for report in reports:
         for surprise in report.unexpected[:SHOWN_SURPRISES]:

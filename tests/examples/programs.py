@@ -93,6 +93,10 @@ class Running:
         self.stdout += rest.decode()
         return self.process.returncode
 
+    def wait_for(self, text: str) -> None:
+        """Read the output until the text is in it; fail when it ends before."""
+        self._read_until(text.encode())
+
     @property
     def stderr(self) -> str:
         self._stderr.seek(0)

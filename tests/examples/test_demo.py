@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import select
 import signal
 import subprocess
@@ -83,6 +84,28 @@ def test_interrupted_demo_leaves_no_process_behind(number: int) -> None:
     assert process.returncode == 130, out + err
     assert b"every process of the demo has been stopped" in out
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.mark.slow
+@pytest.mark.time_limit(60)
+def test_low_descriptor_limit_means_fewer_clients_and_a_sentence_why() -> None:
+    few = ["--pages=5", "--feeds=2", "--posters=1", "--clients=2000"]
+    finished = subprocess.run(
+        COMMAND + few,
+        cwd=ROOT,
+        env=_environment({}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (300, 400)),
+    )
+
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    said = flat(finished.stdout)
+    assert "272 clients at once, 544 answers" in said
+    assert "fewer than the 2000 asked for: each client is a descriptor" in said
 
 
 def children_of(pid: int) -> list[int]:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import http.client
-import signal
 import ssl
 from pathlib import Path
 
@@ -46,7 +45,7 @@ def test_head_has_no_body_and_the_connection_goes_on() -> None:
         connection.request("GET", "/count?to=2")
         assert connection.getresponse().read() == b"1\n2\n"
         connection.close()
-        assert server.stop(signal.SIGTERM) == 0
+        assert server.stop() == 0
 
 
 def test_slow_request_keeps_nobody_waiting() -> None:
