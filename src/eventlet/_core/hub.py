@@ -296,6 +296,9 @@ class Hub(Embedding, ForeignWaits):
         self.stopping = False
         self._rebuilt = True
         self.greenlet = self._new_greenlet(self.main_greenlet())
+        for thread in self.threads:
+            if not thread.dead:
+                self._adopt(thread)
         return self._switch()
 
     def _run(self) -> None:

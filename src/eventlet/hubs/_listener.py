@@ -6,12 +6,14 @@ in which the descriptor is ready. To the core it is a foreign wait that is repea
 runs, so the listener is never unheard of in between.
 """
 
+import os
 import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import getcurrent
 
+from eventlet._core.poller import ERROR
 from eventlet._core.poller import READ as READ_FLAG
 from eventlet._core.poller import WRITE as WRITE_FLAG
 from eventlet._core.wait_queue import SPENT, Ticket
@@ -127,13 +129,16 @@ class Watch:
         if descriptor is not None:
             descriptor.discard_foreign(ticket)
 
-    def switch(self, _value: object) -> None:
+    def switch(self, announced: tuple[int, int]) -> None:
         """Call back; the hub treats a listener that is ready like a thread."""
         listener = self.listener
+        _, flags = announced
         if leads_to_the_dead(listener.cb):
             self.hub.remove(listener)
             return
         try:
+            if flags == ERROR:
+                os.fstat(listener.fileno)  # what poll and select say of a closed number, too
             self.arm(again=True)
         except OSError:
             self.hub.remove(listener)  # closed behind our back: this is its last call
