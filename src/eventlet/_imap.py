@@ -61,6 +61,7 @@ class OrderedResults(Generic[R]):
 
     def __next__(self) -> R:
         line = self._line
+        del self  # the traceback of a killed consumer must not keep the iterator
         places = line.places
         # No call stands between the test and the popleft: other OS threads take too.
         place = (
@@ -131,16 +132,18 @@ class Line:
                     self._wait_for_room()
                     continue
                 try:
-                    arguments = next(source)
+                    place = Place(next(source))
                 except StopIteration:
                     break
-                self._add_job(arguments)
-        except Exception as exc:
-            self.error = _without_own_frame(exc)
+                self._add_job(place)
+                del place
         except BaseException as exc:
-            self.error = _without_own_frame(exc)
-            raise
+            if not self.is_abandoned:
+                self.error = _without_own_frame(exc)
+            if not isinstance(exc, Exception):
+                raise
         finally:
+            del source  # this green thread read it, this one lets it go
             self._end_of_source()
 
     def _wait_for_room(self) -> None:
@@ -155,10 +158,9 @@ class Line:
         if ticket is not None:
             wake(ticket)
 
-    def _add_job(self, arguments: Iterable[Any]) -> None:
+    def _add_job(self, place: Place) -> None:
         if self.size == 0:
             raise ValueError("a GreenPool of size 0 has no place for a job; imap needs at least 1")
-        place = Place(arguments)
         self.places.append(place)
         self.jobs.append(place)
         if not self.starting:
@@ -350,6 +352,7 @@ class Line:
         self.is_abandoned = True
         self.jobs.clear()
         self.places.clear()
+        self.error = None
         if not self.is_exhausted:
             self.hub.call_soon(self._stop)
 

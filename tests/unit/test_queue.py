@@ -350,7 +350,7 @@ def test_the_item_of_a_killed_putter_is_never_enqueued(when: str) -> None:
     items: Queue[str] = Queue(1)
     items.put("first")
     putter = Actor("putter", [], lambda: items.put("second"))
-    moves = [putter.interrupt, items.get]
+    moves: list[Callable[[], object]] = [putter.interrupt, items.get]
 
     for move in moves if when == "before the get" else reversed(moves):
         move()
@@ -510,12 +510,16 @@ def test_another_os_thread_can_put_and_get(size: int | None) -> None:
     there: Queue[int] = Queue(size)
     back: Queue[int] = Queue(size)
 
+    def feed() -> None:
+        for number in range(20):
+            there.put(number, timeout=10)
+
     def work() -> None:
         for _ in range(20):
             back.put(2 * there.get(timeout=10), timeout=10)
 
     start_new_thread(work, ())
-    feeder = spawn(lambda: [there.put(number, timeout=10) for number in range(20)])
+    feeder = spawn(feed)
 
     assert [back.get(timeout=10) for _ in range(20)] == list(range(0, 40, 2))
     feeder.wait()
