@@ -293,15 +293,18 @@ class Hub(Embedding, ForeignWaits):
 
     def _revive_and_switch(self) -> Any:
         """Stand-in for the switch of a hub greenlet that ended: make a new one."""
+        self._rebuild()
+        return self._switch()
+
+    def _rebuild(self) -> None:
         self.stopping = False
         self._rebuilt = True
         self.greenlet = self._new_greenlet(self.main_greenlet())
         for thread in self.threads:
             if not thread.dead:
                 self._adopt(thread)
-        return self._switch()
 
-    def _run(self) -> None:
+    def _run(self, _end_of_predecessor: object = None) -> None:
         self._at_rest = False
         try:
             while not self.stopping:
@@ -314,9 +317,14 @@ class Hub(Embedding, ForeignWaits):
         finally:
             if not self.closed:
                 self._switch = self._revive_and_switch
-            ticket = live_ticket(self.main_greenlet())
-            if ticket is not None:
-                ticket.state |= SPENT  # the end of this greenlet resumes it without a wake
+        if live_ticket(self.main_greenlet()) is None:
+            return
+        # The end of a greenlet resumes its parent, here one that waits for a wake.
+        if self.closed:
+            raise HubClosed
+        ended = self.greenlet
+        self._rebuild()
+        ended.parent = self.greenlet  # a successor takes over
 
     def _pass(self) -> None:
         ready = self.ready
