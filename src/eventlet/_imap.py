@@ -103,12 +103,20 @@ class Place:
 class Line:
     """One production line: a source, a function, and the green threads between them."""
 
-    def __init__(self, hub: Hub, function: Callable[..., Any], size: int) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        function: Callable[..., Any],
+        source: Iterator[Iterable[Any]],
+        size: int,
+    ) -> None:
         self.hub = hub
         self.function = function
         self.size = size
         self.context = copy_context()
-        self.producer: GreenThread | None = None
+        self.producer: GreenThread | None = GreenThread(hub, self.produce, (source,), depth=5)
+        self.producer.link(self._producer_ended)
+        self.origin = self.producer._origin
         self.producer_ticket: Ticket | None = None
         self.places: deque[Place] = deque()
         self.jobs: deque[Place] = deque()
@@ -123,6 +131,16 @@ class Line:
         self.resting: list[Ticket] = []
 
     # -- the producer --------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Have the producer run when the caller yields."""
+        if self.producer is not None:
+            self.hub.start(self.producer)
+
+    def _producer_ended(self, thread: GreenThread) -> None:
+        if not self.is_exhausted:  # killed before it ran
+            self.error = thread._exc
+            self._end_of_source()
 
     def produce(self, source: Iterator[Iterable[Any]]) -> None:
         """Pull from `source` until it ends, never more than size + 1 ahead."""
@@ -184,8 +202,7 @@ class Line:
         self.workers += 1
         self.starting += 1
         thread = GreenThread(self.hub, self._work)
-        if self.producer is not None:
-            thread._origin = self.producer._origin
+        thread._origin = self.origin
         thread.link(self._worker_ended)
         self.unstarted.add(thread)
         self.hub.start(thread)
@@ -378,9 +395,8 @@ def ordered_results(
         TypeError: `source` is not iterable.
     """
     hub = get_hub()
-    line = Line(hub, function, size)
-    line.producer = GreenThread(hub, line.produce, (iter(source),), depth=4)
-    hub.start(line.producer)
+    line = Line(hub, function, iter(source), size)
+    line.start()
     return OrderedResults(line)
 
 

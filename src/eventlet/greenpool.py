@@ -9,6 +9,7 @@ from greenlet import getcurrent
 from eventlet._core.current import get_hub
 from eventlet._core.thread import GreenThread
 from eventlet._imap import OrderedResults, ordered_results
+from eventlet._unpatched import Mutex
 from eventlet.event import Event
 from eventlet.queue import LightQueue
 from eventlet.semaphore import Semaphore
@@ -44,6 +45,7 @@ class GreenPool:
         self.coroutines_running: set[GreenThread] = set()
         self.no_coros_running = Event()
         self._entering = 0
+        self._mutex = Mutex()
 
     # -- spawning ------------------------------------------------------------------------
 
@@ -77,15 +79,18 @@ class GreenPool:
         return self.sem.counter <= 0 and getcurrent() in self.coroutines_running
 
     def _enter(self) -> None:
-        # A place may be ours before we run again: until then the pool is not idle.
+        # A place may be ours before we run again: until `_start` the pool is not idle.
         self._entering += 1
         try:
             self.sem.acquire()
         except BaseException:
+            self._give_up()
+            raise
+
+    def _give_up(self) -> None:
+        with self._mutex:
             self._entering -= 1
             self._tell_if_idle()
-            raise
-        self._entering -= 1
 
     def _start(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -97,10 +102,13 @@ class GreenPool:
             thread = GreenThread(hub, function, args, kwargs, depth)
         except BaseException:
             self.sem.release()
+            self._give_up()
             raise
-        if self.no_coros_running.ready():
-            self.no_coros_running = Event()
-        self.coroutines_running.add(thread)
+        with self._mutex:
+            if self.no_coros_running.ready():
+                self.no_coros_running = Event()
+            self.coroutines_running.add(thread)
+            self._entering -= 1
         thread.link(self._leave)
         hub.start(thread)
         return thread
@@ -108,7 +116,9 @@ class GreenPool:
     def _leave(self, thread: GreenThread) -> None:
         self.coroutines_running.discard(thread)
         self.sem.release()
-        self._tell_if_idle()
+        if not self.coroutines_running:
+            with self._mutex:
+                self._tell_if_idle()
 
     def _tell_if_idle(self) -> None:
         if not (self.coroutines_running or self._entering or self.no_coros_running.ready()):

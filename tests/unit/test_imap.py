@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import gc
+import io
 import resource
 import sys
 import traceback
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from greenlet import GreenletExit, getcurrent
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from eventlet._core.current import get_hub
 from eventlet._core.thread import GreenThread
@@ -835,6 +840,18 @@ def test_a_worker_that_is_killed_before_it_starts_is_replaced() -> None:
     assert list(results) == [1, 2]
 
 
+def test_a_producer_that_is_killed_before_it_starts_ends_the_results() -> None:
+    before = set(get_hub().threads)
+    results = GreenPool(1).imap(same, [1, 2])
+    (producer,) = set(get_hub().threads) - before
+
+    kill(producer)
+
+    with pytest.raises(GreenletExit):
+        next(results)
+    assert list(results) == []
+
+
 def test_others_run_while_jobs_never_wait() -> None:
     jobs_since_tick: list[int] = [0]
 
@@ -853,6 +870,102 @@ def test_others_run_while_jobs_never_wait() -> None:
 
     ticker.wait()
     assert most < 600
+
+
+# --- everything at once -----------------------------------------------------------------
+
+
+class Failed(Exception):
+    """What a job of the random runs raises."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one job of a random run does: wait so many passes, leave something, fail."""
+
+    number: int
+    passes: int
+    leaves: str
+    fails: bool
+
+    def run(self, kept: list[Any], mine: Any) -> tuple[int, Any]:
+        thread: Any = getcurrent()
+        before = getattr(mine, "x", None), thread.__dict__.get("label")
+        match self.leaves:
+            case "local":
+                mine.x = self.number
+            case "label":
+                thread.label = self.number
+            case "reference":
+                kept.append(thread)
+            case "link":
+                thread.link(kept.append)
+        for _ in range(self.passes):
+            sleep(0)
+        if self.fails:
+            raise Failed(self.number)
+        return self.number, before
+
+
+jobs = st.builds(
+    Job,
+    number=st.just(0),
+    passes=st.sampled_from([0, 0, 0, 1, 2, 5]),
+    leaves=st.sampled_from(["nothing", "nothing", "local", "label", "reference", "link"]),
+    fails=st.sampled_from([False, False, False, True]),
+)
+
+
+def take_all(results: Any, interruptions: set[int]) -> list[Any]:
+    """Take every result; the consumer is interrupted at each number of `interruptions`."""
+    taken: list[Any] = []
+    while True:
+        if len(taken) in interruptions:
+            interruptions.discard(len(taken))
+            victim = Actor("victim", taken, lambda: next(results))
+            if victim.is_waiting:
+                victim.interrupt()
+                sleep(0)
+            taken.remove(victim)
+            if victim.has_returned:
+                taken.append(victim.value)
+                continue
+            if isinstance(victim.exc, Failed):
+                taken.append(victim.exc.args[0])
+                continue
+        try:
+            taken.append(next(results))
+        except Failed as exc:
+            taken.append(exc.args[0])
+        except StopIteration:
+            return taken
+
+
+@pytest.mark.slow
+@pytest.mark.time_limit(60)
+@given(
+    size=st.integers(1, 5),
+    plan=st.lists(jobs, max_size=25),
+    interruptions=st.sets(st.integers(0, 25), max_size=5),
+)
+@settings(max_examples=300, deadline=None)
+def test_random_runs_lose_and_mix_up_nothing(
+    size: int, plan: list[Job], interruptions: set[int]
+) -> None:
+    plan = [replace(job, number=number) for number, job in enumerate(plan)]
+    kept: list[Any] = []
+    mine = local()
+    before = set(get_hub().threads)
+
+    with contextlib.redirect_stderr(io.StringIO()):
+        results = GreenPool(size).imap(lambda job: job.run(kept, mine), plan)
+        taken = take_all(results, set(interruptions))
+        settle()
+
+    assert taken == [job.number if job.fails else (job.number, (None, None)) for job in plan]
+    assert len(kept) == sum(job.leaves in ("reference", "link") for job in plan)
+    assert len(set(kept)) == len(kept)
+    assert set(get_hub().threads) == before
 
 
 # --- memory -----------------------------------------------------------------------------
