@@ -107,6 +107,11 @@ class GreenSocket(WaitingSocket):
         deadline: float | None = None
         while True:
             if desc.can_read:
+                hub = desc.hub
+                hub.budget -= 1
+                if hub.budget < 0:  # before the call: an interrupt must not take its data along
+                    hub.spend()
+                    return GreenSocket.recv(self, bufsize)
                 try:
                     data = _recv(self, bufsize)
                 except BlockingIOError:
@@ -115,10 +120,6 @@ class GreenSocket(WaitingSocket):
                     size = len(data)
                     if size < bufsize and size and desc.exact:
                         desc.can_read = False
-                    hub = desc.hub
-                    hub.budget -= 1
-                    if hub.budget < 0:
-                        hub.spend()
                     return data
             try:
                 if self._timeout is None and desc.hub.ident == get_ident():
@@ -157,6 +158,8 @@ class GreenSocket(WaitingSocket):
             self._wait_until_readable()
         deadline: float | None = None
         while True:
+            if spend_budget(desc):
+                return GreenSocket.recv_into(self, buffer, nbytes)
             if desc.can_read:
                 try:
                     size = _recv_into(self, buffer, nbytes)
@@ -165,7 +168,6 @@ class GreenSocket(WaitingSocket):
                 else:
                     if size < asked and size and desc.exact:
                         desc.can_read = False
-                    spend_budget(desc)
                     return size
             try:
                 deadline = self._wait_read(deadline)
@@ -213,15 +215,16 @@ class GreenSocket(WaitingSocket):
         if desc is None or flags:
             return self._send_special(data, flags)
         if desc.can_write:
+            hub = desc.hub
+            hub.budget -= 1
+            if hub.budget < 0:
+                hub.spend()
+                return GreenSocket.send(self, data)
             try:
                 sent = _send(self, data)
             except BlockingIOError:
                 desc.can_write = False
             else:
-                hub = desc.hub
-                hub.budget -= 1
-                if hub.budget < 0:
-                    hub.spend()
                 return sent
         count: int = self._write_until(self._deadline(), _send, data)
         return count

@@ -163,14 +163,16 @@ class WaitingSocket(real_socket):
             return call(self, *args)
         deadline: float | None = None
         while True:
+            if spend_budget(desc):
+                bound = self._desc or self._bind_record()
+                if bound is None:  # closed, or made non-blocking meanwhile
+                    return call(self, *args)
+                desc = bound
             if desc.can_read:
                 try:
-                    result = call(self, *args)
+                    return call(self, *args)
                 except BlockingIOError:
                     desc.can_read = False
-                else:
-                    spend_budget(desc)
-                    return result
             try:
                 deadline = self._wait_read(deadline)
             except IOClosed as exc:
@@ -187,14 +189,16 @@ class WaitingSocket(real_socket):
     def _write_until(self, deadline: float | None, call: Callable[..., Any], *args: Any) -> Any:
         desc = self._find_records().here()
         while True:
+            if spend_budget(desc):
+                bound = self._desc or self._bind_record()
+                if bound is None:  # closed, or made non-blocking meanwhile
+                    return call(self, *args)
+                desc = bound
             if desc.can_write:
                 try:
-                    result = call(self, *args)
+                    return call(self, *args)
                 except BlockingIOError:
                     desc.can_write = False
-                else:
-                    spend_budget(desc)
-                    return result
             try:
                 deadline = self._wait_write(deadline)
             except IOClosed as exc:
@@ -317,9 +321,17 @@ def _forwarding_class(cls: Any) -> type[WaitingSocket]:
     return type(cls.__name__, (cls, _Forwarding), {"__module__": cls.__module__})
 
 
-def spend_budget(desc: Descriptor) -> None:
-    """Count an I/O call that did not park; yield when there were too many."""
+def spend_budget(desc: Descriptor) -> bool:
+    """Count an I/O call that is about to be made; yield when there were too many.
+
+    Before the call, not after it: an interrupt of the yield must not lose what it brought.
+
+    Returns:
+        Whether it yielded, so that the socket may have been closed meanwhile.
+    """
     hub = desc.hub
     hub.budget -= 1
-    if hub.budget < 0:
-        hub.spend()
+    if hub.budget >= 0:
+        return False
+    hub.spend()
+    return True
