@@ -72,6 +72,7 @@ class Timeout(BaseException):
 
     def _what_to_raise(self) -> BaseException:
         if self.exception is None or isinstance(self.exception, bool):
+            self.__traceback__ = None  # of an earlier time, if it was started again
             return self
         if isinstance(self.exception, BaseException):
             return self.exception

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import traceback
 import weakref
 from typing import Any
 
@@ -234,6 +235,19 @@ def test_entering_does_not_start_twice() -> None:
 
 
 # -- start, cancel, attributes ---------------------------------------------------------------
+
+
+def test_one_that_is_started_again_has_a_fresh_traceback() -> None:
+    timeout = Timeout(None)
+    timeout.seconds = 0
+    lengths: list[int] = []
+
+    for _ in range(2):
+        with pytest.raises(Timeout), timeout:
+            sleep(5)
+        lengths.append(len(traceback.extract_tb(timeout.__traceback__)))
+
+    assert lengths[0] == lengths[1]
 
 
 def test_start_returns_itself_and_refuses_a_second_time() -> None:

@@ -41,7 +41,16 @@ from eventlet._core.notifier import ClosedNotifier, Notifier
 from eventlet._core.poller import Poller
 from eventlet._core.pollers import default_poller
 from eventlet._core.timers import Timer, Timers
-from eventlet._core.wait_queue import EXPIRED, SPENT, WOKEN, Ticket, interrupt, live_ticket, wake
+from eventlet._core.wait_queue import (
+    EXPIRED,
+    SPENT,
+    WOKEN,
+    Ticket,
+    interrupt,
+    live_ticket,
+    throw,
+    wake,
+)
 from eventlet._errors import HubClosed, MainloopBlocked
 from eventlet._unpatched import get_ident, monotonic
 
@@ -373,7 +382,7 @@ class Hub(Embedding, ForeignWaits):
                 if state == WOKEN:
                     thread.switch(ticket.value)
                 elif ticket.exc is not None:
-                    thread.throw(ticket.exc)
+                    throw(thread, ticket.exc)
         except BaseException:
             ready.remove(_END_OF_BATCH)  # the rest of the batch joins the next one
             raise
@@ -430,7 +439,7 @@ class Hub(Embedding, ForeignWaits):
         if self._embedder is not None or live_ticket(main) is not None:
             self.call_soon(self.interrupt_main, exc)  # another interrupt comes first
         else:
-            main.throw(exc)
+            throw(main, exc)
 
     def offer_main(self, exc: BaseException) -> bool:
         """Have `exc` raised in the greenlet that made the hub, or in who embeds the hub.

@@ -18,7 +18,15 @@ from eventlet._core.current import get_hub
 from eventlet._core.fork import end_forked_child
 from eventlet._core.hub import Hub
 from eventlet._core.timers import Timer
-from eventlet._core.wait_queue import SPENT, WOKEN, Ticket, interrupt, live_ticket, wake
+from eventlet._core.wait_queue import (
+    SPENT,
+    WOKEN,
+    Ticket,
+    interrupt,
+    live_ticket,
+    throw,
+    wake,
+)
 
 __all__ = [
     "GreenThread",
@@ -318,7 +326,7 @@ def throw_into(thread: Any, exc: BaseException) -> bool:
     # It waits in somebody else's switch, not in a park: only a throw reaches it.
     hub = get_hub()
     if getcurrent() is hub.greenlet:
-        thread.throw(exc)
+        throw(thread, exc)
     else:
         hub.call_soon(throw_soon, thread, exc)
     return True

@@ -38,6 +38,7 @@ __all__ = [
     "WaitQueue",
     "interrupt",
     "live_ticket",
+    "throw",
     "wake",
 ]
 
@@ -136,6 +137,11 @@ def live_ticket(thread: Any) -> Ticket | None:
     if ticket is None or ticket.thread is not thread or ticket.state & SPENT:
         return None
     return ticket
+
+
+def throw(thread: Any, exc: BaseException) -> Any:
+    """Switch to `thread` and raise `exc` there, on top of the traceback it has already."""
+    return thread.throw(type(exc), exc, exc.__traceback__)
 
 
 class WaitQueue:

@@ -149,8 +149,8 @@ class Watch:
             self.hub.remove_descriptor(listener.fileno)
             raise
 
-    def throw(self, exc: BaseException) -> None:
-        """Hand over the exception that ends the wait."""
+    def throw(self, _kind: type[BaseException], exc: BaseException, _trace: object) -> None:
+        """Hand over the exception that ends the wait, given as to `greenlet.throw`."""
         listener = self.listener
         self.hub.remove(listener)
         if not leads_to_the_dead(listener.tb):

@@ -494,6 +494,32 @@ def test_kill_of_the_dead_does_nothing_and_does_not_yield() -> None:
     assert order == ["killer", "other"]
 
 
+def given_traceback() -> Any:
+    try:
+        fail("made before")
+    except Failure as exc:
+        return exc.__traceback__
+
+
+@pytest.mark.parametrize(
+    "throw_args",
+    [(Failure("x").with_traceback(given_traceback()),), (Failure, "x", given_traceback())],
+)
+def test_kill_keeps_the_traceback_it_is_given(
+    throw_args: tuple[Any, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    thread = spawn(park_for_ever)
+    sleep(0)
+    thread.kill(*throw_args)
+
+    with pytest.raises(Failure) as caught:
+        thread.wait()
+    names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert "park_for_ever" in names
+    assert "given_traceback" in names
+    capsys.readouterr()
+
+
 def test_a_victim_may_catch_the_kill_and_return() -> None:
     def survive() -> str:
         try:
