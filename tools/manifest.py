@@ -8,12 +8,10 @@ python -m tools.manifest --flip eventlet.queue eventlet.event    of these module
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable
 
 from tests.compat import manifest
-from tests.isolated_runner import run_isolated
 from tests.test_architecture import SOURCE
 from tests.test_public_api import public_names
 
@@ -25,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
 
     text = manifest.NAMES.read_text(encoding="utf-8")
-    findings = dict(json.loads(run_isolated(manifest.__file__, timeout=60).stdout))
+    findings = manifest.find_out()
     landed = {}
     wrong = []
     for entry in manifest.read_entries(text):

@@ -1,8 +1,8 @@
 """The manifest of public names: read `names.txt`, look each name up, compare signatures.
 
 Run as a program it looks every name up in this process and prints the findings as JSON, pairs
-(line number, finding). The test and the tool run it in a fresh interpreter, because looking
-names up imports all of the package.
+(line number, finding). `find_out` does this in a fresh interpreter, because looking names up
+imports all of the package.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.isolated_runner import run_isolated
 
 NAMES = Path(__file__).with_name("names.txt")
 STATUSES = ("built", "due")
@@ -211,6 +213,15 @@ def _default_value(node: ast.expr) -> Any:
     if isinstance(node, ast.Attribute):
         return pkgutil.resolve_name(ast.unparse(node))
     return ast.literal_eval(node)
+
+
+def find_out() -> dict[int, str]:
+    """Look every name up in a fresh interpreter; returns line number -> finding."""
+    # On Python 3.11 asyncore and asynchat announce, at import, that they will go.
+    going = ["ignore:The asyn", "ignore:The eventlet.green.asyn"]
+    flags = [part for rule in ("error", *going) for part in ("-W", rule)]
+    done = run_isolated(Path(__file__), timeout=60, flags=tuple(flags))
+    return dict(json.loads(done.stdout))
 
 
 def main() -> None:

@@ -30,40 +30,40 @@ class _PristineImports(ImportMap):
         return original(name) if name in self else None
 
 
-def original(name: str) -> ModuleType:
+def original(modname: str) -> ModuleType:
     """Return a separate copy of a module in which nothing is patched.
 
-    The copy is made once and lives in `sys.modules` as `__original_module_<name>`.
+    The copy is made once and lives in `sys.modules` as `__original_module_<modname>`.
 
     Raises:
         ModuleNotFoundError: there is no such module.
     """
-    private = f"{PREFIX}{name}"
+    private = f"{PREFIX}{modname}"
     copy = sys.modules.get(private)
     if copy is not None:
         return copy
-    spec = importlib.util.find_spec(name)
+    spec = importlib.util.find_spec(modname)
     if spec is None:
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        raise ModuleNotFoundError(f"No module named {modname!r}", name=modname)
     copy = ModuleType(private)
     copy.__spec__, copy.__loader__ = spec, spec.loader
     try:
-        code = None if name in NOT_RUN_AGAIN else code_of(name, spec.loader)
+        code = None if modname in NOT_RUN_AGAIN else code_of(modname, spec.loader)
     except ImportError:
         code = None
     if code is None:
-        _fill_from_real(copy, name)
+        _fill_from_real(copy, modname)
         return sys.modules.setdefault(private, copy)
     names = vars(copy)
     is_package = spec.submodule_search_locations is not None
-    package = name if is_package else name.rpartition(".")[0]
+    package = modname if is_package else modname.rpartition(".")[0]
     if spec.has_location:
         names["__file__"] = spec.origin
     if is_package:
         names["__path__"] = spec.submodule_search_locations
     sys.modules[private] = copy
     try:
-        run(code, names, package, _IMPORTS, errors_from=name)
+        run(code, names, package, _IMPORTS, errors_from=modname)
     except BaseException:
         sys.modules.pop(private, None)
         raise
