@@ -417,6 +417,7 @@ def queue_histories() -> Iterator[tuple[tuple[str, int], ...]]:
     yield from product([("put", 0), ("run", 0), *kills, *expiries], repeat=4)
 
 
+@pytest.mark.slow
 def test_trap2_a_queue_of_waiters_in_every_order() -> None:
     for history in queue_histories():
         check_history(history)
@@ -479,6 +480,7 @@ def check_history(history: tuple[tuple[str, int], ...]) -> None:
     assert len(channel.waiters) == 0
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(
