@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+import importlib
 import re
 import resource
 import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import eventlet
+
+from examples.demo.children import ChildFailed
 from examples.demo.plan import Outcome, make_plan
 from examples.demo.summary import Report, print_summary
 from tests.isolated_runner import ROOT, _environment
@@ -106,6 +112,54 @@ def test_low_descriptor_limit_means_fewer_clients_and_a_sentence_why() -> None:
     said = flat(finished.stdout)
     assert "272 clients at once, 544 answers" in said
     assert "fewer than the 2000 asked for: each client is a descriptor" in said
+
+
+@pytest.fixture
+def demo_main() -> Iterator[ModuleType]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield importlib.import_module("examples.demo.__main__")
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize(
+    ("ends_by", "status", "said"),
+    [
+        (None, 0, "nothing failed unexpectedly"),
+        (Report("echo", unexpected=["no answer"]), 1, "UNEXPECTED, echo: no answer"),
+        (ChildFailed("site", "ended with status 9", "oh"), 1, "the site ended with status 9"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+    ids=["all well", "surprise", "dead child", "Ctrl-C"],
+)
+def test_status_tells_whether_something_went_wrong(
+    ends_by: Report | BaseException | None,
+    status: int,
+    said: str,
+    demo_main: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run(_console: object, _seed: object, _sizes: object, reports: list[Report]) -> None:
+        if isinstance(ends_by, BaseException):
+            raise ends_by
+        reports += [ends_by] if ends_by else []
+
+    monkeypatch.setattr(demo_main, "run", run)
+
+    assert demo_main.main([]) == status
+    assert said in capsys.readouterr().out
+
+
+def test_demo_that_takes_too_long_has_failed(
+    demo_main: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(demo_main, "run", lambda *_: eventlet.sleep(10))
+    monkeypatch.setattr(demo_main, "TIME_LIMIT", 0.01)
+
+    assert demo_main.main([]) == 1
+    assert "not done after 0.01 s" in capsys.readouterr().out
 
 
 def children_of(pid: int) -> list[int]:
