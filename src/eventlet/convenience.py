@@ -7,12 +7,13 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from greenlet import GreenletExit
+from greenlet import getcurrent, greenlet
 
+from eventlet._core.thread import throw_into
 from eventlet.green import ssl as green_ssl
 from eventlet.greenio import GreenSocket
-from eventlet.greenpool import GreenPool
-from eventlet.greenthread import GreenThread, getcurrent, kill
+from eventlet.greenthread import spawn_n
+from eventlet.semaphore import Semaphore
 
 __all__ = [
     "ReusePortUnavailableWarning",
@@ -109,14 +110,16 @@ def listen(
 
 
 def _asks_for_any_port(addr: Any, family: int) -> bool:
-    return family in (socket.AF_INET, socket.AF_INET6) and addr[1] == 0
+    if family not in (socket.AF_INET, socket.AF_INET6):
+        return False
+    return isinstance(addr, tuple) and len(addr) > 1 and addr[1] == 0
 
 
 def _try_option(sock: GreenSocket, name: str) -> bool:
-    """Set a socket option; False when the kernel says it has no such thing."""
+    """Set a socket option if there is one; False when this kernel refuses it."""
     option = getattr(socket, name, None)
     if option is None:
-        return False
+        return True
     try:
         sock.setsockopt(socket.SOL_SOCKET, option, 1)
     except OSError as exc:
@@ -139,25 +142,45 @@ def serve(sock: Any, handle: Callable[[Any, Any], Any], concurrency: int = 1000)
         OSError: accept failed.
         Exception: what a handler raised.
     """
-    pool = GreenPool(concurrency)
-    server = getcurrent()
-    while True:
-        try:
-            connection, address = sock.accept()
-            pool.spawn(handle, connection, address).link(_stop_checker, server, connection)
-        except StopServe:
-            return
-
-
-def _stop_checker(thread: GreenThread, server: Any, connection: Any) -> None:
-    """Close the connection of a finished handler; pass its failure to the server."""
+    handlers = _Handlers(handle, concurrency)
     try:
-        connection.close()
-        thread.wait()
-    except GreenletExit:
-        pass  # the handler was killed: that concerns nobody else
-    except Exception as exc:
-        kill(server, exc)
+        while True:
+            handlers.free.acquire()
+            connection, address = sock.accept()
+            spawn_n(handlers.run, connection, address)
+            del connection  # or it would live until the next one comes
+    except StopServe:
+        return
+    finally:
+        handlers.server = None
+
+
+class _Handlers:
+    """The green threads that handle the connections of one `serve`.
+
+    Attributes:
+        free: how many more may be started.
+        server: the green thread that runs `serve`; None once it has been told to end.
+    """
+
+    def __init__(self, handle: Callable[[Any, Any], Any], concurrency: int) -> None:
+        self.free = Semaphore(concurrency)
+        self.server: greenlet | None = getcurrent()
+        self._handle = handle
+
+    def run(self, connection: Any, address: Any) -> None:
+        """Handle one connection; a failure ends `serve`, or is printed if it has ended."""
+        try:
+            self._handle(connection, address)
+        except Exception as exc:
+            server, self.server = self.server, None
+            if server is not None:
+                throw_into(server, exc)
+            elif not isinstance(exc, StopServe):
+                raise
+        finally:
+            connection.close()
+            self.free.release()
 
 
 def wrap_ssl(sock: Any, *a: Any, **kw: Any) -> Any:
@@ -168,4 +191,7 @@ def wrap_ssl(sock: Any, *a: Any, **kw: Any) -> Any:
     Raises:
         OSError: a certificate or key file cannot be read (ENOENT when it is missing).
     """
-    return green_ssl.wrap_socket(sock, *a, **kw)
+    return wrap_ssl_impl(sock, *a, **kw)
+
+
+wrap_ssl_impl = green_ssl.wrap_socket
