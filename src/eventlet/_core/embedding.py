@@ -14,7 +14,7 @@ from greenlet import getcurrent
 
 from eventlet._core.poller import Poller
 from eventlet._core.timers import Timers
-from eventlet._core.wait_queue import Ticket
+from eventlet._core.wait_queue import SPENT, Ticket
 from eventlet._errors import EmbeddingError
 from eventlet._unpatched import get_ident
 
@@ -35,6 +35,8 @@ class Embedding:
     asleep: bool
     _switch: Callable[[], Any]
     _at_rest: bool
+    _notified: bool
+    _hear_notifier: Callable[[], None]
     _pass_error: BaseException | None
 
     def __init__(self) -> None:
@@ -49,9 +51,13 @@ class Embedding:
 
     def deadline(self) -> float | None:
         """Moment of the next work in seconds on the hub's clock; None when nothing is due."""
-        if self.ready:
+        if self._has_ready():
             return self.clock()
         return self.timers.next_deadline()
+
+    def _has_ready(self) -> bool:
+        """Whether a thread or call is ready to run; not merely the mark that ends a batch."""
+        return any(not ticket.state & SPENT for ticket in self.ready.copy())
 
     def run_once(self, timeout: float | None = 0) -> None:
         """Make one pass, then return. For a loop that embeds this hub.
@@ -70,6 +76,8 @@ class Embedding:
         self._pass_limit = timeout
         self._joined_midway = not self._at_rest
         self.asleep = False
+        if self._notified:
+            self._hear_notifier()  # this pass sees what it was about; it need not cut it short
         if not self.greenlet.dead:
             self._switch = self.greenlet.switch
         try:
@@ -96,8 +104,10 @@ class Embedding:
     @on_earlier.setter
     def on_earlier(self, notice: Callable[[], None] | None) -> None:
         self._on_earlier = notice
-        if notice is not None and self._at_rest:
+        if notice is not None and self._embedder is None:
             self.asleep = True
+            if not self.greenlet.dead:
+                self._switch = self._refuse_to_park
 
     def _end_embedded_pass(self, embedder: _Greenlet) -> None:
         if self._joined_midway:  # that was the rest of a pass; the embedder gets a whole one

@@ -62,7 +62,7 @@ IO_BUDGET: Final = 64
 _RawGreenlet: Final = greenlet.greenlet
 _LONGEST_WAIT: Final = 24 * 3600.0  # seconds; the kernel's limit is about 24 days
 _END_OF_BATCH: Final = Ticket.__new__(Ticket)
-_END_OF_BATCH.state = SPENT
+_END_OF_BATCH.state, _END_OF_BATCH.thread = SPENT, None
 
 
 class Hub(Embedding, ForeignWaits):
@@ -182,7 +182,7 @@ class Hub(Embedding, ForeignWaits):
 
     def may_park(self) -> bool:
         """Whether the calling greenlet can park: no loop runs in it, neither ours nor another."""
-        if self._on_earlier is not None and self._at_rest:
+        if self._on_earlier is not None and self._embedder is None:
             return False
         return getcurrent() is not self.greenlet
 
@@ -272,7 +272,7 @@ class Hub(Embedding, ForeignWaits):
         """
         if self.closed:
             return False
-        if self._on_earlier is not None and self._at_rest and get_ident() == self.ident:
+        if self._on_earlier is not None and self._embedder is None and get_ident() == self.ident:
             self._on_earlier()
         elif not self._notified:
             self._notified = True
@@ -306,12 +306,13 @@ class Hub(Embedding, ForeignWaits):
         return self._switch()
 
     def _rebuild(self) -> None:
+        ended = self.greenlet
         self.stopping = False
         self._rebuilt = True
         self.greenlet = self._new_greenlet(self.main_greenlet())
         for thread in self.threads:
-            if not thread.dead:
-                self._adopt(thread)
+            if not thread.dead and thread.parent is ended:
+                thread.parent = self.greenlet
 
     def _run(self, _end_of_predecessor: object = None) -> None:
         self._at_rest = False
@@ -482,7 +483,7 @@ class Hub(Embedding, ForeignWaits):
         """
         if self._embedder is not None or self._on_earlier is not None:
             return False
-        if any(not ticket.state & SPENT for ticket in self.ready.copy()):
+        if self._has_ready():
             return False
         if self.timers.next_deadline() is not None:
             return False
@@ -515,9 +516,9 @@ class Hub(Embedding, ForeignWaits):
         self._notified = False
         self._watch_notifier()
         self.asleep = False
-        self._embedder = self._pass_limit = self._pass_error = None
-        if not self._at_rest:
+        if self._embedder is not None:
             self._on_earlier = None  # the outer loop is frozen too
+        self._embedder = self._pass_limit = self._pass_error = None
         if current is self.greenlet:
             self.stopping = True
         self.greenlet = self._new_greenlet(current)

@@ -377,7 +377,7 @@ def kill(g: Any, *throw_args: Any) -> None:
         _kill_unstarted(g, exc)
     else:
         _kill_started(hub, g, exc)
-    if getcurrent() is not hub.greenlet:
+    if hub.may_park():
         hub.yield_()
 
 
