@@ -82,8 +82,7 @@ class BaseHub(Hub):
         switch_out = getattr(current, "switch_out", None)
         if switch_out is not None:
             switch_out()
-        if current.parent is not self.greenlet and current is not self.main_greenlet():
-            current.parent = self.greenlet  # its end must lead back to the hub
+        self._lead_back(current)
         return self._switch()
 
     @property
