@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.peers import EnvironmentSpec
-from benchmarks.places import ENVIRONMENTS, ROOT
+from benchmarks.places import BUILD, ENVIRONMENTS, ROOT
 
 __all__ = ["Environment", "EnvironmentFailed", "prepare"]
 
@@ -73,7 +74,7 @@ def prepare(spec: EnvironmentSpec, python: str, folder: Path = ENVIRONMENTS) -> 
         stamp.write_text(json.dumps(wanted))
     described = json.loads(_run(spec, [str(interpreter), "-c", DESCRIBE]))
     # The user's own PYTHONPATH would put somebody else's packages into every peer.
-    path = str(ROOT / "src") if spec.is_checkout else ""
+    path = str(_snapshot()) if spec.is_checkout else ""
     return Environment(
         python=interpreter,
         environ={"PYTHONPATH": path, "PYTHONNOUSERSITE": "1", "PYTHONWARNINGS": "ignore"},
@@ -85,6 +86,14 @@ def prepare(spec: EnvironmentSpec, python: str, folder: Path = ENVIRONMENTS) -> 
 def _checkout_dependencies() -> tuple[str, ...]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return tuple(project["dependencies"])
+
+
+def _snapshot() -> Path:
+    """Copy the checkout's `src`, so that edits during a run do not reach into it."""
+    copy = BUILD / "checkout"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(ROOT / "src", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
 
 
 def _run(spec: EnvironmentSpec, command: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ class EnvironmentSpec:
     """A virtual environment by name, and the packages in it.
 
     `is_checkout` means this checkout: its dependencies are installed from pyproject.toml and
-    its `src` is put on the path.
+    a copy of its `src`, taken when the run begins, is put on the path.
     """
 
     name: str

@@ -17,6 +17,7 @@ __all__ = [
     "YEAR_SECONDS",
     "Pairs",
     "Parameters",
+    "Roll",
     "announce_port",
     "arguments",
     "measure",
@@ -93,6 +94,17 @@ async def measure_async(batch: Callable[[], Awaitable[int]], seconds: float) -> 
         elapsed = time.perf_counter() - began
         if elapsed >= seconds:
             return operations, elapsed
+
+
+class Roll:
+    """Counts the green threads that have come as far as their park."""
+
+    def __init__(self) -> None:
+        self.present = 0
+
+    def answer(self) -> None:
+        """Count the caller, which parks next."""
+        self.present += 1
 
 
 def wait_to_park() -> float:
