@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from greenlet import GreenletExit
 
+from eventlet import event as event_module
 from eventlet._core.current import get_hub
 from eventlet._unpatched import start_new_thread
 from eventlet.event import NOT_USED, Event
@@ -324,12 +325,27 @@ def test_another_os_thread_can_send() -> None:
     assert event.wait(10) == "from afar"
 
 
+def test_a_send_just_before_the_park_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = get_hub()
+    event = Event()
+
+    def send_then_get_hub() -> Any:
+        """What another OS thread could do between the waiter's look and its park."""
+        event.send("just in time")
+        return hub
+
+    monkeypatch.setattr(event_module, "get_hub", send_then_get_hub)
+
+    assert event.wait() == "just in time"
+
+
 def test_the_text_of_an_event_tells_its_state() -> None:
     event, failed = Event(), Event()
     waiting = repr(event)
     event.send(5)
     failed.send(exc=ValueError("x"))
 
+    assert repr(NOT_USED) == "NOT_USED"
     assert "not sent, 0 waiting" in waiting
     assert "result 5" in repr(event)
     assert "exception ValueError('x')" in repr(failed)

@@ -10,6 +10,7 @@ from greenlet import GreenletExit, getcurrent
 
 from eventlet import greenpool
 from eventlet._core.current import get_hub
+from eventlet._unpatched import start_new_thread
 from eventlet.event import Event
 from eventlet.greenpool import GreenPile, GreenPool
 from eventlet.greenthread import sleep, spawn
@@ -171,6 +172,22 @@ def test_a_place_comes_free_when_a_running_thread_is_killed(method: str) -> None
     thread.kill()
 
     assert (pool.free(), pool.running()) == (1, 0)
+
+
+def test_a_place_comes_free_when_no_thread_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = GreenPool(1)
+
+    def no_memory(*_args: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(greenpool, "GreenThread", no_memory)
+        with pytest.raises(MemoryError):
+            pool.spawn(sleep)
+
+    assert pool.free() == 1
+    pool.spawn(sleep)
+    pool.waitall()
 
 
 def test_everybody_in_the_pool_can_be_killed_through_it() -> None:
@@ -369,6 +386,28 @@ def test_no_coros_running_is_sent_when_the_pool_becomes_idle() -> None:
         event.wait()
 
         assert pool.running() == 0
+
+
+def test_another_os_thread_can_use_the_pool() -> None:
+    pool = GreenPool(2)
+    gate = Event()
+    pool.spawn(gate.wait)
+    pool.spawn(gate.wait)
+    journal: list[int] = []
+
+    def work_there() -> None:
+        gate.send()
+        for number in range(10):
+            pool.spawn(journal.append, number)
+        pool.waitall()
+        done.send(list(journal))
+
+    done = Event()
+    start_new_thread(work_there, ())
+
+    assert done.wait(20) == list(range(10))
+    pool.waitall()
+    assert pool.free() == 2
 
 
 # --- resize -----------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventlet._core.current import get_hub
-from eventlet._core.thread import GreenThread
+from eventlet._core.thread import GreenThread, throw_into
 from eventlet._unpatched import start_new_thread
 from eventlet.corolocal import local
 from eventlet.event import Event
@@ -59,6 +59,11 @@ class Source:
         finally:
             self.readers.add(id(getcurrent()))
             self.is_closed = True
+
+
+def items_of(gates: Queue[int]) -> Iterator[int]:
+    while True:
+        yield gates.get()
 
 
 # --- order and end ----------------------------------------------------------------------
@@ -225,12 +230,7 @@ def test_the_input_is_read_by_one_green_thread() -> None:
 
 def test_an_input_that_waits_holds_nobody_up() -> None:
     gates: Queue[int] = Queue()
-
-    def slow() -> Iterator[int]:
-        while True:
-            yield gates.get()
-
-    results = GreenPool(4).imap(same, slow())
+    results = GreenPool(4).imap(same, items_of(gates))
     for number in range(5):
         gates.put(number)
         assert next(results) == number
@@ -445,6 +445,30 @@ def test_another_os_thread_can_consume() -> None:
     start_new_thread(lambda: taken.put(list(results)), ())
 
     assert taken.get(timeout=20) == list(range(100))
+
+
+def test_a_place_taken_just_before_the_producer_parks_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hub = get_hub()
+    make_ticket = hub.ticket
+    source = Source()
+    results = GreenPool(1).imap(same, source)
+    taken: list[int] = []
+
+    def take_then_make_ticket() -> Any:
+        """What another OS thread could do between the producer's look and its park."""
+        monkeypatch.undo()
+        taken.append(next(results))
+        return make_ticket()
+
+    settle()
+    assert (source.pulled, next(results)) == (2, 0)
+    monkeypatch.setattr(hub, "ticket", take_then_make_ticket)
+    settle()
+
+    assert taken == [1]
+    assert source.pulled == 4
 
 
 # --- abandoned iterators ----------------------------------------------------------------
@@ -799,45 +823,51 @@ def test_trap_10_a_worker_keeps_nothing_of_its_last_job() -> None:
     assert len(alive) == 0
 
 
-def test_a_worker_that_is_killed_while_it_rests_is_replaced() -> None:
-    gates: Queue[int] = Queue()
-
-    def slow() -> Iterator[int]:
-        while True:
-            yield gates.get()
-
-    before = set(get_hub().threads)
-    results = GreenPool(1).imap(same, slow())
-    gates.put(1)
-    assert next(results) == 1
-    settle()
-    resting = [
+def resting_worker(before: set[Any]) -> Any:
+    """Find the one green thread, new since `before`, that waits for a job."""
+    (worker,) = (
         thread
         for thread in set(get_hub().threads) - before
         if "_rest" in [frame.name for frame in traceback.extract_stack(thread.gr_frame)]
-    ]
+    )
+    return worker
 
-    for thread in resting:
-        kill(thread)
-    gates.put(2)
 
-    assert len(resting) == 1
+@pytest.mark.parametrize("is_woken", [False, True])
+def test_a_worker_that_is_killed_while_it_rests_is_replaced(is_woken: bool) -> None:
+    gates: Queue[int] = Queue()
+    before = set(get_hub().threads)
+    results = GreenPool(1).imap(same, items_of(gates))
+    gates.put(1)
+    assert next(results) == 1
+    settle()
+    worker = resting_worker(before)
+
+    if is_woken:  # behind the producer that wakes it, in front of the worker
+        gates.put(2)
+        get_hub().call_soon(throw_into, worker, GreenletExit())
+    else:
+        kill(worker)
+        gates.put(2)
+
     assert next(results) == 2
+    assert worker.dead
 
 
 def test_a_worker_that_is_killed_before_it_starts_is_replaced() -> None:
     before = set(get_hub().threads)
     results = GreenPool(1).imap(same, [1, 2])
+    killed: list[Any] = []
 
     def kill_unstarted() -> None:
-        for thread in set(get_hub().threads) - before:
-            if not thread:
-                kill(thread)
+        killed.extend(thread for thread in set(get_hub().threads) - before if not thread)
+        for thread in killed:
+            kill(thread)
 
-    hub = get_hub()
-    hub.call_soon(hub.call_soon, kill_unstarted)
+    get_hub().call_soon(kill_unstarted)  # behind the producer, in front of the worker
 
     assert list(results) == [1, 2]
+    assert len(killed) == 1
 
 
 def test_a_producer_that_is_killed_before_it_starts_ends_the_results() -> None:

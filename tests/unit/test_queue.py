@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import queue as standard_queue
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import pytest
 
+from eventlet import queue as queue_module
 from eventlet._core.current import get_hub
 from eventlet._unpatched import start_new_thread
 from eventlet.event import Event
@@ -523,6 +525,59 @@ def test_another_os_thread_can_put_and_get(size: int | None) -> None:
 
     assert [back.get(timeout=10) for _ in range(20)] == list(range(0, 40, 2))
     feeder.wait()
+
+
+@contextmanager
+def just_before_it_parks(move: Callable[[], object]) -> Iterator[None]:
+    """Have `move` made between a caller's look at the queue and its park, as another OS thread could."""
+    hub = get_hub()
+
+    def move_then_get_hub() -> Any:
+        patch.undo()
+        move()
+        return hub
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queue_module, "get_hub", move_then_get_hub)
+        yield
+
+
+def test_an_item_that_comes_just_before_the_park_is_taken() -> None:
+    items: Queue[int] = Queue()
+
+    with just_before_it_parks(lambda: items.put(1)):
+        assert items.get() == 1
+    assert items.getting() == 0
+
+
+def test_room_that_comes_just_before_the_park_is_used() -> None:
+    items: Queue[int] = Queue(1)
+    items.put(1)
+
+    with just_before_it_parks(items.get):
+        items.put(2)
+
+    assert (items.putting(), items.get_nowait()) == (0, 2)
+
+
+def test_a_shutdown_just_before_the_park_is_seen() -> None:
+    items: Queue[int] = Queue(1)
+    with just_before_it_parks(items.shutdown), pytest.raises(ShutDown):
+        items.get()
+
+    full: Queue[int] = Queue(1)
+    full.put(1)
+    with just_before_it_parks(full.shutdown), pytest.raises(ShutDown):
+        full.put(2)
+    assert (items.getting(), full.putting(), full._offers) == (0, 0, {})
+
+
+def test_tasks_that_end_just_before_the_park_are_seen() -> None:
+    items: Queue[int] = Queue()
+    items.put(1)
+
+    with just_before_it_parks(items.task_done):
+        items.join()
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from eventlet import semaphore as semaphore_module
 from eventlet._core.current import get_hub
 from eventlet._unpatched import start_new_thread
 from eventlet.event import Event
@@ -316,6 +317,21 @@ def test_another_os_thread_can_release() -> None:
     start_new_thread(semaphore.release, ())
 
     assert semaphore.acquire(timeout=10) is True
+
+
+def test_a_release_just_before_the_park_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = get_hub()
+    semaphore = Semaphore(0)
+
+    def release_then_get_hub() -> Any:
+        """What another OS thread could do between the waiter's look and its park."""
+        semaphore.release()
+        return hub
+
+    monkeypatch.setattr(semaphore_module, "get_hub", release_then_get_hub)
+
+    assert semaphore.acquire() is True
+    assert semaphore.balance == 0
 
 
 @pytest.mark.slow
