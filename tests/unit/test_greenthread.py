@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,7 @@ from eventlet.greenthread import (
 )
 from eventlet.timeout import Timeout, with_timeout
 
+from tests.conftest import RunIsolated
 from tests.unit.conftest import Pipe
 
 
@@ -183,6 +185,36 @@ def test_cancel_leaves_the_running_and_the_dead_alone() -> None:
 
     assert thread.wait() == "finished"
     cancel(thread)
+
+
+def test_each_thread_has_the_exception_it_handles_to_itself() -> None:
+    def handle(exc: Exception) -> list[BaseException | None]:
+        seen = [sys.exc_info()[1]]
+        try:
+            raise exc
+        except Exception:
+            sleep(0)
+            seen.append(sys.exc_info()[1])
+        return seen
+
+    errors = [KeyError(), ValueError()]
+    threads = [spawn(handle, exc) for exc in errors]
+
+    assert [thread.wait() for thread in threads] == [[None, exc] for exc in errors]
+
+
+def test_the_end_of_the_main_program_awaits_nobody(run_isolated: RunIsolated) -> None:
+    done = run_isolated(
+        """
+        from eventlet.greenthread import sleep, spawn
+        spawn(sleep, 30)
+        sleep(0)
+        print("main ends")
+        """,
+        timeout=10,
+    )
+
+    assert done.stdout == "main ends\n"
 
 
 # -- sleep -------------------------------------------------------------------------------
