@@ -258,6 +258,10 @@ class Descriptor:
                 poller.rearm(self.fd, reading, writing)
         except PermissionError:
             self.always_ready = True  # a regular file, always ready by definition
+        except BaseException:
+            if known is not self:
+                del hub_descriptors[self.fd]
+            raise
 
     def _replace(self, known: "Descriptor") -> None:
         """Take over the number from the descriptor that held it on this hub."""
