@@ -1,6 +1,9 @@
 """Make existing code green: private copies, pristine copies, and changes to real modules."""
 
 import importlib
+import os
+import runpy
+import sys
 import threading
 from collections.abc import Callable, Iterable, MutableMapping
 from types import FunctionType, ModuleType
@@ -191,3 +194,17 @@ def _copies_with(additional: Iterable[tuple[str, ModuleType]]) -> PrivateCopies:
     key = frozenset(given.items())
     copies = _copies.get(key)
     return copies if copies is not None else _copies.setdefault(key, PrivateCopies(given))
+
+
+def _run_script(arguments: list[str]) -> None:
+    """Run a script in this process with everything patched."""
+    if not arguments:
+        raise SystemExit("usage: python -m eventlet.patcher script [argument ...]")
+    sys.argv[:] = arguments
+    sys.path[0] = os.path.dirname(os.path.abspath(arguments[0]))
+    monkey_patch()
+    runpy.run_path(arguments[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    _run_script(sys.argv[1:])

@@ -12,7 +12,9 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from itertools import count as count_from
-from typing import Any, NoReturn
+from traceback import format_exception
+from types import TracebackType
+from typing import Any, NamedTuple, NoReturn
 from weakref import WeakValueDictionary
 
 from greenlet import GreenletExit, getcurrent, greenlet
@@ -188,10 +190,24 @@ def _ended(thread: Any, handle: "_ThreadHandle | None") -> None:
         handle._set_done()
 
 
+class _Unraisable(NamedTuple):
+    """What `sys.unraisablehook` is called with; the standard type of it cannot be made here."""
+
+    exc_type: type[BaseException]
+    exc_value: BaseException
+    exc_traceback: TracebackType | None
+    err_msg: str
+    object: object
+
+
 def _report(exc: BaseException, function: object) -> None:
-    facts = (type(exc), exc, exc.__traceback__, "Exception ignored in thread started by", function)
-    make: Any = sys.UnraisableHookArgs  # a protocol for checkers, a tuple type at run time
-    sys.unraisablehook(make(facts))
+    message = "Exception ignored in thread started by"
+    if sys.unraisablehook is sys.__unraisablehook__:
+        if sys.stderr is not None:
+            sys.stderr.write(f"{message}: {function!r}\n{''.join(format_exception(exc))}")
+        return
+    hook: Any = sys.unraisablehook
+    hook(_Unraisable(type(exc), exc, exc.__traceback__, message, function))
 
 
 def exit() -> NoReturn:
@@ -235,6 +251,7 @@ class _ThreadHandle:
     """A thread that can be joined."""
 
     def __init__(self) -> None:
+        self._pid = getpid()
         self._ident: int | None = None
         self._done = False
         self._waiters = WaitQueue()
@@ -245,7 +262,9 @@ class _ThreadHandle:
         return self._ident or 0
 
     def is_done(self) -> bool:
-        """Whether the thread has ended."""
+        """Whether the thread has ended, or stayed behind in the process that forked."""
+        if not self._done and self._pid != getpid():
+            self._done = self._ident != get_ident()
         return self._done
 
     def join(self, timeout: float | None = None) -> None:
@@ -259,10 +278,10 @@ class _ThreadHandle:
         """
         if self._ident is None:
             raise RuntimeError("thread not started")
-        if not self._done and self._ident == get_ident():
-            raise RuntimeError("Cannot join current thread")
-        if self._done:
+        if self.is_done():
             return
+        if self._ident == get_ident():
+            raise RuntimeError("Cannot join current thread")
         hub = get_hub()
         ticket = hub.ticket()
         self._waiters.append(ticket)

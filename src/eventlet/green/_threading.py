@@ -208,11 +208,13 @@ def unite(set_attribute: Callable[[Any, str, Any], None], real: Any, green: Any)
         green: `eventlet.green.threading`.
     """
     set_attribute(real.Condition, "wait", condition_wait)
+    main_thread = real.main_thread()
     if hasattr(real.Thread, "_wait_for_tstate_lock"):
         ordinary = real.Thread._wait_for_tstate_lock
         set_attribute(real.Thread, "_wait_for_tstate_lock", wait_for_sentinel(ordinary))
-        # Joining the main thread must park; the interpreter releases it by this name only.
-        set_attribute(real.main_thread(), "_tstate_lock", Lock(0))
+        _give_green_sentinel(set_attribute, real, main_thread)
+    else:
+        set_attribute(main_thread, "_handle", real._make_thread_handle(main_thread.ident))
     if real.excepthook is real.__excepthook__:
         set_attribute(real, "excepthook", quiet_hook(real.excepthook))
     for ident, thread in green._active.items():
@@ -221,3 +223,14 @@ def unite(set_attribute: Callable[[Any, str, Any], None], real: Any, green: Any)
         if not name.startswith("__") and name not in green.__patched__:
             set_attribute(green, name, value)
     set_attribute(green, "_GreenThread", green_thread_class(real.Thread))
+
+
+def _give_green_sentinel(
+    set_attribute: Callable[[Any, str, Any], None], real: Any, main_thread: Any
+) -> None:
+    """Let joining the main thread park; at its end `threading` releases what is found here."""
+    ordinary = main_thread._tstate_lock
+    sentinel = Lock(0)
+    set_attribute(main_thread, "_tstate_lock", sentinel)
+    if ordinary in real._shutdown_locks:
+        set_attribute(real, "_shutdown_locks", real._shutdown_locks - {ordinary} | {sentinel})
