@@ -10,7 +10,7 @@ from collections.abc import Callable
 from eventlet._core import fork, signals
 from eventlet._core.hub import Hub
 from eventlet._errors import UnsupportedRuntime
-from eventlet._unpatched import local
+from eventlet._unpatched import get_ident, local
 
 __all__ = ["drop_hub", "existing_hub", "get_hub", "hubs", "set_hub_factory"]
 
@@ -26,8 +26,13 @@ class _Holder:
     def __del__(self) -> None:
         hub = self.hub
         hubs.discard(hub)
-        if not sys.is_finalizing():
+        if sys.is_finalizing():
+            return
+        _closing[hub.ident] = hub
+        try:
             hub.close()
+        finally:
+            del _closing[hub.ident]
 
 
 class _Hubs(local):
@@ -39,6 +44,9 @@ class _Hubs(local):
 
 _threadlocal = _Hubs()
 _default_factory: list[Callable[[], Hub]] = [Hub]
+
+_closing: dict[int, Hub] = {}
+"""Hubs that are ending their threads, which must not get another: OS thread -> hub."""
 
 hubs: set[Hub] = fork.hubs
 """Every open hub of this process."""
@@ -55,7 +63,7 @@ def set_hub_factory(factory: Callable[[], Hub] | None, everywhere: bool = False)
 def existing_hub() -> Hub | None:
     """Return the hub of this OS thread if it has one."""
     holder = _threadlocal.holder
-    return None if holder is None else holder.hub
+    return _closing.get(get_ident()) if holder is None else holder.hub
 
 
 def get_hub() -> Hub:
@@ -71,6 +79,9 @@ def get_hub() -> Hub:
 
 
 def _make_hub() -> Hub:
+    closing = _closing.get(get_ident())
+    if closing is not None:
+        return closing
     _refuse_unsupported()
     factory = _threadlocal.factory or _default_factory[0]
     hub = factory()

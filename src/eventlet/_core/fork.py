@@ -81,7 +81,10 @@ def _make_last(current: greenlet.greenlet) -> None:
             end_forked_child(exc)
         end_forked_child(None)
 
-    parent = greenlet.greenlet(wait_for_its_end)
+    root = current
+    while root.parent is not None:
+        root = root.parent
+    parent = greenlet.greenlet(wait_for_its_end, root)
     parent.switch()  # it must have started, or an exception would not stop in it
     current.parent = parent
 

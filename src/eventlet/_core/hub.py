@@ -30,6 +30,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
+from weakref import WeakSet
 
 import greenlet
 from greenlet import getcurrent
@@ -43,6 +44,7 @@ from eventlet._core.pollers import default_poller
 from eventlet._core.timers import Timer, Timers
 from eventlet._core.wait_queue import (
     EXPIRED,
+    PENDING,
     SPENT,
     WOKEN,
     Ticket,
@@ -80,6 +82,7 @@ class Hub(Embedding, ForeignWaits):
         self.ready: deque[Ticket] = deque()
         self.timers = Timers()
         self.threads: set[greenlet.greenlet] = set()
+        self.plain_threads: WeakSet[greenlet.greenlet] = WeakSet()
         self.poller: Poller = default_poller() if poller is None else poller
         self.notifier: Notifier | ClosedNotifier = Notifier()
         self._watch_notifier()
@@ -165,6 +168,7 @@ class Hub(Embedding, ForeignWaits):
         parent = thread.parent
         if parent is None or parent is self.greenlet or thread is self.main_greenlet():
             return
+        self.plain_threads.add(thread)
         try:
             thread.parent = self.greenlet
         except ValueError:
@@ -507,6 +511,7 @@ class Hub(Embedding, ForeignWaits):
         self.ready = deque()
         self.timers = Timers()
         self.threads = set()
+        self.plain_threads = WeakSet()
         for descriptor in records:
             descriptor.after_fork()
         self.descriptors = {}
@@ -553,27 +558,34 @@ class Hub(Embedding, ForeignWaits):
             descriptor.closed = True
         self.descriptors.clear()
         self.threads.clear()
+        self.plain_threads.clear()
         self.notifier = ClosedNotifier()
         self.poller.close()
         if ours:
             self._end_greenlet()
 
     def _end_threads(self) -> None:
-        current = getcurrent()
-        for _ in range(_CLOSING_PASSES):
-            living = [t for t in self.threads if not t.dead and t is not current]
-            if not living or self._embedder is not None:
-                return
-            for thread in living:
+        if self._embedder is not None:
+            return
+        for n in range(_CLOSING_PASSES):
+            for thread in self._living_threads():
                 ticket = live_ticket(thread)
                 if not thread:
-                    thread.abandon(greenlet.GreenletExit())  # type: ignore[attr-defined]  # ours
-                elif ticket is not None:
+                    thread.abandon(greenlet.GreenletExit())
+                elif ticket is not None and (n == 0 or ticket.state == PENDING):
                     interrupt(ticket, greenlet.GreenletExit())
             try:
                 self.run_once(0)
             except BaseException as exc:
                 self.report(None, exc)  # the main program of this OS thread is over
+            if not self._living_threads():
+                return
+        for thread in self._living_threads():
+            self.report(thread, HubClosed())
+
+    def _living_threads(self) -> list[Any]:
+        threads = [*self.threads, *self.plain_threads]
+        return [each for each in threads if not each.dead and each is not getcurrent()]
 
     def _end_greenlet(self) -> None:
         """Give the hub's greenlet an end: the garbage collector cannot see into its stack."""
