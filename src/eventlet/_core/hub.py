@@ -35,6 +35,7 @@ from weakref import WeakSet
 import greenlet
 from greenlet import getcurrent
 
+from eventlet._core.closing import end_hub_greenlet, end_threads
 from eventlet._core.descriptor import Descriptor
 from eventlet._core.embedding import Embedding
 from eventlet._core.foreign_waits import ForeignWaits
@@ -44,7 +45,6 @@ from eventlet._core.pollers import default_poller
 from eventlet._core.timers import Timer, Timers
 from eventlet._core.wait_queue import (
     EXPIRED,
-    PENDING,
     SPENT,
     WOKEN,
     Ticket,
@@ -546,7 +546,7 @@ class Hub(Embedding, ForeignWaits):
             return
         ours = get_ident() == self.ident
         if ours and getcurrent() is not self.greenlet:
-            self._end_threads()
+            end_threads(self)
         self.closed = self.stopping = True
         self.asleep = True  # every wake asks `notify`, which says that we are closed
         self._switch = _refuse_when_closed
@@ -562,45 +562,9 @@ class Hub(Embedding, ForeignWaits):
         self.notifier = ClosedNotifier()
         self.poller.close()
         if ours:
-            self._end_greenlet()
-
-    def _end_threads(self) -> None:
-        if self._embedder is not None:
-            return
-        for n in range(_CLOSING_PASSES):
-            for thread in self._living_threads():
-                ticket = live_ticket(thread)
-                if not thread:
-                    thread.abandon(greenlet.GreenletExit())
-                elif ticket is not None and (n == 0 or ticket.state == PENDING):
-                    interrupt(ticket, greenlet.GreenletExit())
-            try:
-                self.run_once(0)
-            except BaseException as exc:
-                self.report(None, exc)  # the main program of this OS thread is over
-            if not self._living_threads():
-                return
-        for thread in self._living_threads():
-            self.report(thread, HubClosed())
-
-    def _living_threads(self) -> list[Any]:
-        threads = [*self.threads, *self.plain_threads]
-        return [each for each in threads if not each.dead and each is not getcurrent()]
-
-    def _end_greenlet(self) -> None:
-        """Give the hub's greenlet an end: the garbage collector cannot see into its stack."""
-        if not self.greenlet or getcurrent() is self.greenlet:
-            return
-        try:
-            self.greenlet.parent = getcurrent()
-        except ValueError:
-            return  # we run below it; it ends when control comes back to it
-        self.greenlet.throw(greenlet.GreenletExit)
+            end_hub_greenlet(self)
 
 
 def _refuse_when_closed() -> Any:
     """Stand-in for the switch to the greenlet of a closed hub."""
     raise HubClosed
-
-
-_CLOSING_PASSES: Final = 8
