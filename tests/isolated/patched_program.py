@@ -29,7 +29,7 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
-PAUSE = 0.05
+PAUSE = 0.1
 
 after = (queue.Queue, socket.socket, threading.Lock)
 assert not set(after) & set(before), "names are replaced"
@@ -84,7 +84,7 @@ got = sorted(results.get(timeout=5) for _ in range(10))
 server.join()
 listener.close()
 assert got == [(n, b"ASK %d" % n, f"asker {n}") for n in range(10)], got
-assert time.monotonic() - begin < 5 * PAUSE
+assert time.monotonic() - begin < 9 * PAUSE
 assert len(ticks) > 3
 
 # Processes, with the ticker running.
@@ -131,7 +131,7 @@ def fetch(_: int) -> bytes:
 begin = time.monotonic()
 with concurrent.futures.ThreadPoolExecutor(10) as pool:
     assert list(pool.map(fetch, range(10))) == [b"ok"] * 10
-assert time.monotonic() - begin < 5 * PAUSE
+assert time.monotonic() - begin < 9 * PAUSE
 web.shutdown()
 serving.join()
 web.server_close()

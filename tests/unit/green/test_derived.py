@@ -121,7 +121,7 @@ def test_fetches_run_at_the_same_time(site: str) -> None:
     bodies = list(GreenPool().imap(fetch, [f"{site}/{number}" for number in range(30)]))
 
     assert bodies == [f"/{number}".encode() for number in range(30)]
-    assert time.monotonic() - begin < 15 * PAUSE
+    assert time.monotonic() - begin < 25 * PAUSE
 
 
 def test_fetches_over_tls_are_verified(tls_site: str, authority: trustme.CA) -> None:
@@ -276,7 +276,7 @@ def test_a_pool_of_threads_runs_green() -> None:
 
         assert results == list(range(8))
         assert isinstance(failing.exception(), ValueError)
-    assert time.monotonic() - begin < 4 * PAUSE
+    assert time.monotonic() - begin < 7 * PAUSE
 
 
 def test_futures_are_awaited_together() -> None:
