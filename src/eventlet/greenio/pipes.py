@@ -134,8 +134,8 @@ class GreenFileIO(io.RawIOBase):
         if self.closed:
             return
         super().close()
-        if self._file.closed:
-            return
+        if "_file" not in vars(self) or self._file.closed:
+            return  # the finalizer also closes what could not be opened
         if self._records.recycled:
             _strangers.append(self._file)  # its number is somebody else's by now: never close it
             return
