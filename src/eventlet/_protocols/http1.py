@@ -3,9 +3,9 @@
 Theory of operation
 -------------------
 A head is everything up to the first empty line. `HeadCollector` finds that end in bytes that
-come in pieces and refuses what can never become a head; `parse_head` takes one whole head and
-either returns a `RequestHead` or raises `RequestRefused`. Both see the bytes of one message
-only: the body is framed by what `parse_head` decided (a length, chunked, or none), and what
+come in pieces and refuses what can never become a head; `HeadParser` takes one whole head and
+either gives its `RequestLine` and `HeaderFields` or raises `RequestRefused`. Both see the bytes
+of one message only: the body is framed as the fields say (a length, chunked, or none), and what
 follows the body is the next head. Nothing here knows of sockets, clocks or threads.
 
 The rules are those of RFC 9110 and 9112 read strictly wherever two readers of the same bytes
@@ -25,11 +25,12 @@ cases of `tests/cases` and some of our own, fed with nothing but the head,
   means first, which for a chunked body means parsing it.
 
 Each of the first two points needs a check or a second parser beside it, in Python. llhttp with
-those checks, still without a way for unknown methods, took as long as the parser below: 2.9
-against 2.7 microseconds for a head of three fields, 6.5 against 6.4 for a browser's twelve
-(CPython 3.11), and left two opinions of the same bytes. So this is the only reader of heads,
-and llhttp keeps two jobs: its URL parser splits absolute targets, where it is exact
-(`_server/request_target.py`), and the tests compare our verdicts with it.
+those checks, still without a way for unknown methods, took as long as the parser below (about
+2.8 microseconds for a head of three fields and 6.4 for a browser's twelve, either way, on
+CPython 3.11; a block of fields that is remembered takes 0.4) and left two opinions of the same
+bytes. So this is the only reader of heads, and llhttp keeps two jobs: its URL parser judges
+absolute targets, where it is exact (`_server/request_target.py`), and the tests compare our
+verdicts with it.
 """
 
 from __future__ import annotations
@@ -43,11 +44,15 @@ from eventlet._errors import EventletError
 __all__ = [
     "HeadCollector",
     "HeadLimits",
+    "HeadParser",
+    "HeaderFields",
     "HeaderLineTooLong",
     "HeadersTooLarge",
-    "RequestHead",
+    "RequestLine",
     "RequestRefused",
-    "parse_head",
+    "cgi_name",
+    "is_host",
+    "parse_request_line",
 ]
 
 MAX_FIELDS = 100
@@ -57,18 +62,18 @@ _HEAD_BYTES = bytes(c for c in range(256) if (c >= 32 and c != 127) or c in b"\t
 # The same without line ends.
 _LINE_BYTES = bytes(c for c in _HEAD_BYTES if c not in b"\r\n")
 _LINE_ENDS = b"\r\n" * MAX_FIELDS
-# One header line, from the line end before it; see `parse_head` for what makes this exact.
-_FIELD = re.compile(r"\r\n([^:]+):[ \t]*([^\r]*)")
+# One header line, from the line end before it; see `_parse_fields` for what makes this exact.
+_FIELD = re.compile(r"\r\n([^:]+):[ \t]*((?:[^\r]*[^\r \t])?)")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-# A token by the grammar; that it begins with a letter is true of every method there is.
-_METHOD = re.compile(r"[A-Za-z][!#$%&'*+\-.^_`|~0-9A-Za-z]*")
-_VERSION = re.compile(r"HTTP/([0-9])\.([0-9])")
+# A method is a token by the grammar; that it begins with a letter is true of all there are.
+_REQUEST_LINE = re.compile(
+    rb"([A-Za-z][!#$%&'*+\-.^_`|~0-9A-Za-z]*) ([!-~\x80-\xff]+) HTTP/([0-9])\.([0-9])"
+)
 _HOST = re.compile(
     r"(?:\[[0-9A-Fa-f:.]+\]|\[[vV][0-9A-Fa-f]+\.[!$&'()*+;=:\-._~0-9A-Za-z]+\]"
     r"|(?:[!$&'()*+;=\-._~0-9A-Za-z]|%[0-9A-Fa-f]{2})+)"
     r"(?::[0-9]*)?"
 )
-_MINOR_VERSIONS = {"HTTP/1.1": 1, "HTTP/1.0": 0}
 _MAX_LENGTH_DIGITS = 18
 # Codings that may stand before "chunked"; undoing them is left to the application.
 _INNER_CODINGS = frozenset({"identity", "gzip", "x-gzip", "compress", "x-compress", "deflate"})
@@ -166,64 +171,117 @@ class HeadLimits(NamedTuple):
             raise HeadersTooLarge(self.total)
 
 
-class RequestHead(NamedTuple):
-    """One checked request head.
+class RequestLine(NamedTuple):
+    """The first line of a request.
 
     Attributes:
-        line: the request line as it came.
+        text: as it came, one character a byte.
         method: as sent; methods are case-sensitive.
-        target: as sent, one character a byte; which form it has is not looked at here.
+        target: as sent; which form it has is not looked at here.
         minor: the minor version we speak, 0 or 1.
-        fields: pairs (name, value) in order, case, duplicates and underscores as sent; values
+    """
+
+    text: str
+    method: str
+    target: str
+    minor: int
+
+
+class HeaderFields(NamedTuple):
+    """The header lines of a request. Never change it: equal blocks of lines share one.
+
+    Attributes:
+        raw: pairs (name, value) in order, case, duplicates and underscores as sent; values
             without surrounding blanks, one character a byte.
         variables: the fields by their CGI names (`HTTP_ACCEPT`, `CONTENT_TYPE` ...), repeated
             ones joined; names with an underscore are left out, because `X_A` and `X-A` would
             be one name.
         content_length: bytes of the body, None when none was named.
         is_chunked: the body is chunked; `content_length` is None then.
-        keep_alive: the client will use the connection again.
+        closes: the client will not use the connection again.
+        keeps: it asked for the connection to be kept.
     """
 
-    line: str
-    method: str
-    target: str
-    minor: int
-    fields: list[tuple[str, str]]
+    raw: tuple[tuple[str, str], ...]
     variables: dict[str, str]
     content_length: int | None
     is_chunked: bool
-    keep_alive: bool
+    closes: bool
+    keeps: bool
 
 
-def parse_head(head: bytes, *, chunked_wins: bool = False) -> RequestHead:
-    """Check one whole head and take it apart.
+class HeadParser:
+    """Check and take apart the heads of one connection.
+
+    The header lines of the last head are remembered: most clients that keep a connection send
+    the same block of them with each request, and comparing is twenty times cheaper than parsing.
 
     Args:
-        head: from the first byte of the request line to the last before the empty line.
         chunked_wins: accept a Content-Length beside Transfer-Encoding and ignore it.
+    """
+
+    __slots__ = ("_block", "_chunked_wins", "_fields")
+
+    def __init__(self, chunked_wins: bool = False) -> None:
+        self._chunked_wins = chunked_wins
+        self._block = b""
+        self._fields = HeaderFields((), {}, None, False, False, False)
+
+    def parse(self, head: bytes) -> tuple[RequestLine, HeaderFields]:
+        """Check one whole head.
+
+        Args:
+            head: from the first byte of the request line to the last before the empty line.
+
+        Raises:
+            RequestRefused: with the status to answer.
+
+        Source: RFC 9112 sections 2 to 6, RFC 9110 sections 5 to 7.
+        """
+        end = head.find(b"\r\n")
+        if end < 0:
+            end = len(head)
+        line = parse_request_line(head[:end])
+        block = head[end:]
+        if block == self._block:
+            fields = self._fields
+        else:
+            fields = _parse_fields(block, self._chunked_wins)
+            self._block, self._fields = block, fields
+        if fields.is_chunked and line.minor == 0:
+            raise BadRequest("Transfer-Encoding on HTTP/1.0")
+        return line, fields
+
+
+@lru_cache(maxsize=128)
+def parse_request_line(line: bytes) -> RequestLine:
+    """Take a request line apart, without its line end.
 
     Raises:
-        RequestRefused: with the status to answer.
-
-    Source: RFC 9112 sections 2 to 6, RFC 9110 sections 5 to 7.
+        RequestRefused: it is malformed, or of another major version.
     """
-    text = head.decode("latin-1")
-    fields: list[tuple[str, str]] = _FIELD.findall(text)
-    # A match for each CR LF pair, and nothing but those pairs besides printable bytes: so each
-    # pair began a match, each line but the first is one field, and no CR or LF stands alone.
-    if head.translate(None, _LINE_BYTES) != _LINE_ENDS[: 2 * len(fields)]:
-        raise _find_fault(head)
-    line = text.partition("\r\n")[0]
-    method, target, minor = parse_request_line(line)
-    if " \r" in text or "\t\r" in text or text[-1] in " \t":
-        fields = [(name, value.rstrip(" \t")) for name, value in fields]
+    match = _REQUEST_LINE.fullmatch(line)
+    if match is None:
+        if line.translate(None, _LINE_BYTES):
+            raise BadRequest("control character in the request line")
+        raise BadRequest("request line is not method, target and version")
+    method, target, major, minor = (part.decode("latin-1") for part in match.groups())
+    if major != "1":
+        raise UnsupportedVersion
+    # A later 1.x speaks 1.1 with us.
+    return RequestLine(line.decode("latin-1"), method, target, 0 if minor == "0" else 1)
 
-    variables: dict[str, str] = {}
-    for name, value in fields:
-        variable = cgi_name(name)
-        if variable in variables:
-            value = _join(variable, variables[variable], value)
-        variables[variable] = value
+
+def _parse_fields(block: bytes, chunked_wins: bool) -> HeaderFields:
+    """Take a block of header lines apart, each with the line end *before* it."""
+    fields: list[tuple[str, str]] = _FIELD.findall(block.decode("latin-1"))
+    # A match for each CR LF pair, and nothing but those pairs besides printable bytes: so each
+    # pair began a match, each line is one field, and no CR or LF stands alone.
+    if block.translate(None, _LINE_BYTES) != _LINE_ENDS[: 2 * len(fields)]:
+        raise _find_fault(block)
+    variables = {cgi_name(name): value for name, value in fields}
+    if len(variables) != len(fields):
+        variables = _join_repeated(fields)
     variables.pop("", None)
 
     host = variables.get("HTTP_HOST")
@@ -235,70 +293,31 @@ def parse_head(head: bytes, *, chunked_wins: bool = False) -> RequestHead:
     if codings is not None:
         if length is not None and not chunked_wins:
             raise BadRequest("both Content-Length and Transfer-Encoding")
-        _check_codings(codings, minor)
+        _check_codings(codings)
     elif length is not None:
         content_length = _parse_length(length)
-    options = variables.get("HTTP_CONNECTION")
-    keep_alive = minor == 1 if options is None else wants_keep_alive(options, minor)
-    return RequestHead(
-        line,
-        method,
-        target,
-        minor,
-        fields,
+    connection = variables.get("HTTP_CONNECTION")
+    options = () if connection is None else _split_list(connection)
+    return HeaderFields(
+        tuple(fields),
         variables,
         content_length,
         codings is not None,
-        keep_alive,
+        "close" in options,
+        "keep-alive" in options,
     )
 
 
-def _find_fault(head: bytes) -> RequestRefused:
-    """Say what is wrong with the lines of a head."""
-    if head.translate(None, _HEAD_BYTES):
-        return BadRequest("control character in the head")
-    lines = head.split(b"\r\n")
+def _find_fault(block: bytes) -> RequestRefused:
+    """Say what is wrong with the header lines."""
+    if block.translate(None, _HEAD_BYTES):
+        return BadRequest("control character in a header line")
+    lines = block.split(b"\r\n")
     if any(b"\r" in line or b"\n" in line for line in lines):
         return BadRequest("line end other than CRLF")
     if len(lines) > MAX_FIELDS + 1:
         return TooManyFields()
     return BadRequest("header line without a name and a colon")
-
-
-@lru_cache(maxsize=128)
-def parse_request_line(line: str) -> tuple[str, str, int]:
-    """Split a request line into method, target and minor version.
-
-    Raises:
-        RequestRefused: it is malformed, or of another major version.
-    """
-    words = line.split(" ")
-    if len(words) != 3:
-        raise BadRequest("request line is not method, target and version")
-    method, target, version = words
-    if not is_method(method):
-        raise BadRequest("method is not a name")
-    if not target or "\t" in target:
-        raise BadRequest("target is empty or contains a blank")
-    minor = _MINOR_VERSIONS.get(version)
-    if minor is None:
-        minor = _parse_version(version)
-    return method, target, minor
-
-
-def _parse_version(version: str) -> int:
-    match = _VERSION.fullmatch(version)
-    if match is None:
-        raise BadRequest("version is not HTTP/x.y")
-    if match[1] != "1":
-        raise UnsupportedVersion
-    return 1  # a later 1.x speaks 1.1 with us; 1.0 and 1.1 themselves were in the table
-
-
-@lru_cache(maxsize=64)
-def is_method(name: str) -> bool:
-    """Tell whether `name` can be a method."""
-    return _METHOD.fullmatch(name) is not None
 
 
 @lru_cache(maxsize=1024)
@@ -325,27 +344,27 @@ def is_host(value: str) -> bool:
 
 
 @lru_cache(maxsize=64)
-def wants_keep_alive(options: str, minor: int) -> bool:
-    """Read the value of Connection: will the peer use the connection again?"""
-    names = {name.strip(" \t").lower() for name in options.split(",")}
-    if "close" in names:
-        return False
-    return minor == 1 or "keep-alive" in names
+def _split_list(value: str) -> tuple[str, ...]:
+    return tuple([item.strip(" \t").lower() for item in value.split(",")])
 
 
-def _join(variable: str, first: str, second: str) -> str:
-    if variable in _SINGLE:
-        raise BadRequest(f"repeated {variable.removeprefix('HTTP_').replace('_', '-').title()}")
-    if variable == "HTTP_COOKIE":
-        return f"{first}; {second}"
-    return f"{first},{second}"
+def _join_repeated(fields: list[tuple[str, str]]) -> dict[str, str]:
+    """Make the CGI variables of fields of which some are repeated."""
+    variables: dict[str, str] = {}
+    for name, value in fields:
+        variable = cgi_name(name)
+        if variable in variables:
+            if variable in _SINGLE:
+                raise BadRequest(f"repeated {name.title()}")
+            joint = "; " if variable == "HTTP_COOKIE" else ","
+            value = f"{variables[variable]}{joint}{value}"
+        variables[variable] = value
+    return variables
 
 
-def _check_codings(value: str, minor: int) -> None:
+def _check_codings(value: str) -> None:
     """Refuse every Transfer-Encoding whose body has no certain end."""
-    if minor == 0:
-        raise BadRequest("Transfer-Encoding on HTTP/1.0")
-    codings = [coding.strip(" \t").lower() for coding in value.split(",")]
+    codings = _split_list(value)
     if codings[-1] != "chunked" or codings.count("chunked") != 1:
         raise BadRequest("Transfer-Encoding does not end with its only chunked")
     if not _INNER_CODINGS.issuperset(codings[:-1]):
@@ -422,7 +441,7 @@ class HeadCollector:
                 raise BadRequest("line end other than CRLF")
             self._check_line(len(line))
             if self._line_start == 0:
-                parse_request_line(line[:-2].decode("latin-1"))
+                parse_request_line(bytes(line[:-2]))
             self._line_start = line_end + 1
         self._check_line(len(whole) - self._line_start)
         request_line_end = whole.find(b"\n") + 1

@@ -26,23 +26,26 @@ from typing import Any, Protocol
 from eventlet._protocols.chunked import ChunkReadError, check_beginning
 from eventlet._protocols.http1 import (
     BadRequest,
+    HeaderFields,
     HeadLimits,
-    RequestHead,
+    HeadParser,
+    RequestLine,
     RequestRefused,
-    parse_head,
 )
 from eventlet._server.access_log import AccessLog, ServerLog
 from eventlet._server.environ import (
     Environ,
     addr_to_host_port,
     connection_environ,
+    fields_environ,
     is_tls,
     request_environ,
 )
 from eventlet._server.request_body import CONTINUE_LINE, Input
 from eventlet._server.request_stream import RequestStream
 from eventlet._server.request_target import split_target
-from eventlet._server.response import Response, ResponseStyle
+from eventlet._server.response import Response
+from eventlet._server.response_head import ResponseStyle
 from eventlet._server.takeover import TakeOver
 from eventlet._unpatched import monotonic
 from eventlet.timeout import Timeout
@@ -136,6 +139,9 @@ class Connection:
             server.max_http_version, server.capitalize_response_headers, self._idle_seconds
         )
         self._keeps_alive = bool(keepalive) and self._style.may_chunk
+        self._parser = HeadParser(chunked_wins=not self.reject_bad_requests)
+        self._fields: HeaderFields | None = None
+        self._fields_environ: Environ = {}
         self._stream = RequestStream(
             sock, server.get_head_limits(), server.socket_timeout, HEAD_SECONDS
         )
@@ -207,11 +213,11 @@ class Connection:
             if not raw:
                 self._may_hear_more = False
                 return False
-            self._enter(STATE_REQUEST)
-            began = monotonic()
-            head = parse_head(raw, chunked_wins=not self.reject_bad_requests)
-            target = split_target(head.method, head.target)
-            if head.is_chunked:
+            if state[2] != STATE_CLOSE:
+                state[2] = STATE_REQUEST
+            line, fields = self._parser.parse(raw)
+            target = split_target(line.method, line.target)
+            if fields.is_chunked:
                 check_beginning(self._stream.peek())
         except (RequestRefused, ChunkReadError) as exc:
             self._enter(STATE_REQUEST)
@@ -224,43 +230,53 @@ class Connection:
             self._may_hear_more = False
             return False
 
-        body = self._make_body(head)
+        access_log = self.server.access_log
+        began = 0.0 if access_log is None else monotonic()
+        if fields is not self._fields:
+            self._fields = fields
+            self._fields_environ = fields_environ(self._environ, fields)
+        body = self._make_body(line, fields)
+        client_keeps = not fields.closes and (line.minor == 1 or fields.keeps)
         response = Response(
             self.socket,
             self._style,
-            head.method,
-            head.minor,
-            head.keep_alive and self._keeps_alive,
-            "HTTP_CONNECTION" in head.variables,
+            line.method,
+            line.minor,
+            client_keeps and self._keeps_alive,
+            fields.closes or fields.keeps,
             body,
         )
-        environ = request_environ(self._environ, head, target, body)
+        environ = request_environ(self._fields_environ, line, target, body)
+        hooks = environ["eventlet.posthooks"]
         try:
             self._run(environ, response, body)
         finally:
-            if self.server.access_log is not None:
-                self._log_request(head, response, began)
-            hooks = environ.get("eventlet.posthooks")
+            if access_log is not None:
+                self._log_request(access_log, line, fields, response, began)
+            # The application may have put another list there, or emptied its environ.
+            hooks = environ.get("eventlet.posthooks", hooks)
             if hooks:
                 self._run_hooks(hooks, environ)
         if response.keep_alive:
-            return self._drain(body)
-        if not head.keep_alive and body.is_at_end() and not self._stream.peek():
+            return body.is_at_end() or self._drain(body)
+        if not client_keeps and body.is_at_end() and not self._stream.peek():
             self._may_hear_more = False
         return False
 
-    def _make_body(self, head: RequestHead) -> Input:
-        expects = head.variables.get("HTTP_EXPECT")
-        if expects is not None and expects.lower() == "100-continue" and head.minor >= 1:
+    def _make_body(self, line: RequestLine, fields: HeaderFields) -> Input:
+        expects = fields.variables.get("HTTP_EXPECT")
+        if expects is not None and expects.lower() == "100-continue" and line.minor == 1:
             return Input(
                 self._stream,
-                head.content_length,
+                fields.content_length,
                 self.socket,
                 _InterimWriter(self.socket.sendall),
                 CONTINUE_LINE,
-                head.is_chunked,
+                fields.is_chunked,
             )
-        return Input(self._stream, head.content_length, self.socket, None, None, head.is_chunked)
+        return Input(
+            self._stream, fields.content_length, self.socket, None, None, fields.is_chunked
+        )
 
     def _run(self, environ: Environ, response: Response, body: Input) -> None:
         """Call the application and send what it returns."""
@@ -284,7 +300,7 @@ class Connection:
             self.server.journal.note(f"application error: {response.complaint}")
 
     def _send(self, result: Any, environ: Environ, response: Response, body: Input) -> None:
-        if body.is_held_back() or self.conn_state[2] == STATE_CLOSE:
+        if self.conn_state[2] == STATE_CLOSE or body.is_held_back():
             response.keep_alive = False
         if hasattr(result, "__len__"):
             if not (TakeOver.was_ever_used and self.server.took_over()):
@@ -298,7 +314,7 @@ class Connection:
             if not (TakeOver.was_ever_used and self.server.took_over()):
                 response.finish(rest)
                 return
-        response.keep_alive = False
+        response.leave_to_application()
 
     # --- what can go wrong --------------------------------------------------------------------
 
@@ -342,8 +358,6 @@ class Connection:
 
     def _drain(self, body: Input) -> bool:
         """Get rid of an unread body; tell whether the connection can be used again."""
-        if body.is_at_end():
-            return True
         self._set_idle()
         try:
             return body.drain(DRAIN_BYTES)
@@ -353,22 +367,28 @@ class Connection:
 
     # --- afterwards -------------------------------------------------------------------------------
 
-    def _log_request(self, head: RequestHead, response: Response, began: float) -> None:
-        log = self.server.access_log
-        assert log is not None
+    def _log_request(
+        self,
+        log: AccessLog,
+        line: RequestLine,
+        fields: HeaderFields,
+        response: Response,
+        began: float,
+    ) -> None:
         log.request(
-            log.client_ip(self._client_ip, head.variables.get("HTTP_X_FORWARDED_FOR")),
+            log.client_ip(self._client_ip, fields.variables.get("HTTP_X_FORWARDED_FOR")),
             self._client_port,
-            head.line,
-            response.code or 500,
+            line.text,
+            response.code,
             response.sent_bytes,
             monotonic() - began,
         )
 
     def _run_hooks(self, hooks: Any, environ: Environ) -> None:
         """Call what the application left to do; one failing hook does not stop the next."""
-        for func, args, kwargs in hooks:
+        for hook in hooks:
             try:
+                func, args, kwargs = hook
                 func(environ, *args, **kwargs)
             except (Exception, Timeout):
                 self.server.journal.traceback()

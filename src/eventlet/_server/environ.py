@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from eventlet._protocols.http1 import RequestHead
+from eventlet._protocols.http1 import HeaderFields, RequestLine
 from eventlet._server.request_body import Input
 from eventlet._server.request_target import RequestTarget
 
@@ -14,6 +14,7 @@ __all__ = [
     "Environ",
     "addr_to_host_port",
     "connection_environ",
+    "fields_environ",
     "is_tls",
     "request_environ",
     "server_environ",
@@ -64,18 +65,21 @@ def connection_environ(
     return environ
 
 
+def fields_environ(base: Environ, fields: HeaderFields) -> Environ:
+    """Give what is the same for all requests of a connection with the same header fields."""
+    return {**base, **fields.variables, "headers_raw": fields.raw}
+
+
 def request_environ(
-    base: Environ, head: RequestHead, target: RequestTarget, body: Input
+    base: Environ, line: RequestLine, target: RequestTarget, body: Input
 ) -> Environ:
     """Give the environ of one request."""
     environ: Environ = {
         **base,
-        **head.variables,
-        "REQUEST_METHOD": head.method,
+        "REQUEST_METHOD": line.method,
         "PATH_INFO": target.path,
         "RAW_PATH_INFO": target.raw_path,
-        "SERVER_PROTOCOL": PROTOCOLS[head.minor],
-        "headers_raw": tuple(head.fields),
+        "SERVER_PROTOCOL": PROTOCOLS[line.minor],
         "wsgi.input": body,
         "eventlet.input": body,
         "eventlet.posthooks": [],

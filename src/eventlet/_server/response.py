@@ -25,22 +25,9 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from eventlet._protocols.chunked import LAST_CHUNK, encode_chunk
-from eventlet._server.response_head import (
-    CODING,
-    CONNECTION,
-    DATE,
-    LENGTH,
-    PLAIN,
-    TYPE,
-    InvalidResponse,
-    check_head,
-    date_line,
-    field_label,
-    field_value,
-    status_line,
-)
+from eventlet._server.response_head import AppHead, InvalidResponse, ResponseStyle, date_line
 
-__all__ = ["Response", "ResponseStyle", "SendingSocket"]
+__all__ = ["Response", "SendingSocket"]
 
 # What the length of a body means on the wire; see above.
 _UNDECIDED, _NONE, _BY_LENGTH, _CHUNKED, _BY_CLOSE = range(5)
@@ -64,27 +51,6 @@ class BeginNotice(Protocol):
     headers_sent: bool
 
 
-class ResponseStyle:
-    """What all responses of one connection have in common.
-
-    Attributes:
-        version: of the status line, such as `HTTP/1.1`.
-        may_chunk: that version knows chunked bodies.
-        capitalize: capitalise header names.
-        keep_alive_lines: what to say to a client that asked to keep the connection.
-    """
-
-    __slots__ = ("capitalize", "keep_alive_lines", "may_chunk", "version")
-
-    def __init__(self, version: str, capitalize: bool, keep_alive_seconds: float | None) -> None:
-        self.version = version
-        self.may_chunk = version != "HTTP/1.0"
-        self.capitalize = capitalize
-        self.keep_alive_lines = b"Connection: keep-alive\r\n"
-        if keep_alive_seconds is not None and keep_alive_seconds >= 1:
-            self.keep_alive_lines += b"Keep-Alive: timeout=%d\r\n" % keep_alive_seconds
-
-
 class Response:
     """The answer to one request.
 
@@ -98,7 +64,6 @@ class Response:
         notice: told once the response has begun.
 
     Attributes:
-        code: the status code, 0 before `start_response`.
         is_begun: response bytes have gone out; nothing can be taken back.
         keep_alive: whether the connection can be used again; final when the response is.
         sent_bytes: everything sent for this request.
@@ -107,15 +72,14 @@ class Response:
     """
 
     # What most responses never change stays on the class.
-    code = 0
     is_begun = False
     sent_bytes = 0
     failure: Exception | None = None
     complaint: str | None = None
-    _app_head: bytes | None = None
+    _head: AppHead | None = None
+    _code_without_head = 500
     _framing = _UNDECIDED
     _left = 0
-    _charset: str | None = None
 
     def __init__(
         self,
@@ -157,23 +121,7 @@ class Response:
                 raise exc_info[1].with_traceback(exc_info[2])
             finally:
                 exc_info = None
-        self._content_type = ""
-        self._charset = None
-        self._length: int | None = None
-        self._has_date = self._closes = self._names_connection = False
-        line, self.code = status_line(self._style.version, status)
-        lines = [line]
-        capitalize = self._style.capitalize
-        for name, value in headers:
-            label, kind = field_label(name, capitalize)
-            if type(value) is not str:
-                value = field_value(name, value)
-            if kind == TYPE:
-                self._content_type = value
-            elif kind != PLAIN and not self._keep_field(kind, value):
-                continue
-            lines.append(f"{label}: {value}")
-        self._app_head = check_head(lines)
+        self._head = self._style.make_head(status, headers)
         return self.write
 
     def write(self, data: bytes | str) -> None:
@@ -183,7 +131,7 @@ class Response:
             AssertionError: `start_response` was not called.
             OSError: the client is gone.
         """
-        self._require_start()
+        self._started()
         data = self._encode(data)
         if data:
             self._send(data)
@@ -198,11 +146,17 @@ class Response:
             InvalidResponse: a piece cannot be sent.
             OSError: the client is gone.
         """
-        if isinstance(result, (bytes, str)):
-            result = (result,)
-        pieces = [piece if type(piece) is bytes else self._encode(piece) for piece in result]
-        self._require_start()
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._started()
+        if type(result) is list and len(result) == 1:
+            body = result[0]
+            if type(body) is not bytes:
+                body = self._encode(body)
+        elif isinstance(result, (bytes, str)):
+            body = self._encode(result)
+        else:
+            body = b"".join(
+                piece if type(piece) is bytes else self._encode(piece) for piece in result
+            )
         self._end(body, len(body))
 
     def send_streamed(self, result: Iterable[bytes | str], minimum: int) -> bytes:
@@ -224,7 +178,7 @@ class Response:
             data = piece if type(piece) is bytes else self._encode(piece)
             if not data:
                 continue
-            self._require_start()
+            self._started()
             gathered.append(data)
             size += len(data)
             if size >= minimum:
@@ -235,7 +189,7 @@ class Response:
 
     def finish(self, rest: bytes) -> None:
         """Send what is left and end the body; sends the head if there was no body at all."""
-        self._require_start()
+        self._started()
         self._end(rest)
 
     def send_error(self, status: str, body: bytes) -> None:
@@ -248,40 +202,22 @@ class Response:
         self.start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
         self.send_sized([body])
 
+    def leave_to_application(self) -> None:
+        """Send nothing more: the application has taken the connection over."""
+        self.keep_alive = False
+        self._code_without_head = 200
+
+    @property
+    def code(self) -> int:
+        """The status code; where none was given, what the log shall say."""
+        return self._code_without_head if self._head is None else self._head.code
+
     # --- the head ------------------------------------------------------------------------
 
-    def _keep_field(self, kind: int, value: str) -> bool:
-        """Take note of a field that concerns us; tell whether to send it as it is."""
-        if kind == DATE:
-            self._has_date = True
-        elif kind == LENGTH:
-            return self._note_length(value)
-        elif kind == CONNECTION:
-            options = {option.strip(" \t").lower() for option in value.split(",")}
-            self._closes = self._closes or "close" in options
-            self._names_connection = True
-        elif kind == CODING:
-            if value.strip().lower() not in ("chunked", "identity"):
-                raise InvalidResponse(
-                    f"Transfer-Encoding {value!r}: that is the server's to choose"
-                )
-            return False
-        return True
-
-    def _note_length(self, value: str) -> bool:
-        if not (value.isascii() and value.isdigit() and len(value) <= 18):
-            raise InvalidResponse(f"Content-Length {value!r} is not a number of bytes")
-        length = int(value)
-        if self._length is not None and self._length != length:
-            raise InvalidResponse(f"Content-Length {value!r} differs from the one before it")
-        is_first = self._length is None
-        self._length = length
-        # A response without a body by its status may not have one (RFC 9110 8.6).
-        return is_first and self.code >= 200 and self.code != 204
-
-    def _require_start(self) -> None:
-        if self._app_head is None:
+    def _started(self) -> AppHead:
+        if self._head is None:
             raise AssertionError("the application sent a body before it called start_response")
+        return self._head
 
     def _begin(self, size: int | None) -> bytes:
         """Decide the framing and give the whole head.
@@ -289,34 +225,33 @@ class Response:
         Args:
             size: bytes of the whole body, None when it is not known.
         """
-        head = self._app_head
-        assert head is not None
-        code = self.code
-        date = b"" if self._has_date else date_line()
+        head = self._started()
+        code, length, data = head.code, head.length, head.data
+        rest = b"" if head.has_date else date_line()
         if code < 200 or code == 204 or code == 304 or self._drops_body(code):
             self._framing = _NONE
             if code == 101:
                 self.keep_alive = False  # what follows is not HTTP
-        elif self._length is not None:
+        elif length is not None:
             self._framing = _BY_LENGTH
-            self._left = self._length
+            self._left = length
         elif size is not None:
             self._framing = _BY_LENGTH
             self._left = size
-            head += b"Content-Length: %d\r\n" % size
+            data += b"Content-Length: %d\r\n" % size
         elif self._minor >= 1 and self._style.may_chunk:
             self._framing = _CHUNKED
-            date += b"Transfer-Encoding: chunked\r\n"
+            rest += b"Transfer-Encoding: chunked\r\n"
         else:
             self._framing = _BY_CLOSE
             self.keep_alive = False
-        if self._closes:
+        if head.closes:
             self.keep_alive = False
         elif not self.keep_alive:
-            date += _CLOSE_LINE
-        elif self._echoes_keep_alive and not self._names_connection:
-            date += self._style.keep_alive_lines
-        return head + date + b"\r\n"
+            rest += _CLOSE_LINE
+        elif self._echoes_keep_alive and not head.names_connection:
+            rest += self._style.keep_alive_lines
+        return data + rest + b"\r\n"
 
     def _drops_body(self, code: int) -> bool:
         return self._method == "HEAD" or (self._method == "CONNECT" and code < 300)
@@ -333,11 +268,8 @@ class Response:
         raise InvalidResponse(f"a body is made of bytes, not {type(piece).__name__}")
 
     def _find_charset(self) -> str:
-        self._require_start()
-        if self._charset is None:
-            match = _CHARSET.search(self._content_type)
-            self._charset = (match[1] or match[2]) if match else "utf-8"
-        return self._charset
+        match = _CHARSET.search(self._started().content_type)
+        return (match[1] or match[2]) if match else "utf-8"
 
     def _frame(self, data: bytes) -> bytes:
         """Cut or wrap one piece of the body for the wire."""
@@ -358,11 +290,15 @@ class Response:
     def _end(self, rest: bytes, size: int | None = None) -> None:
         """Send the rest with the end of the body; `size` is that of the whole, if known."""
         head = b"" if self.is_begun else self._begin(size)
-        data = self._frame(rest)
-        if self._framing == _CHUNKED:
-            data += LAST_CHUNK
+        if self._framing == _BY_LENGTH and len(rest) == self._left:
+            self._left = 0
+            data = rest
+        else:
+            data = self._frame(rest)
+            if self._framing == _CHUNKED:
+                data += LAST_CHUNK
         self._transmit(head, data)
-        if self._framing == _BY_LENGTH and self._left:
+        if self._left:
             self.complaint = f"the body is {self._left} bytes shorter than its Content-Length"
         if self.complaint is not None:
             self.keep_alive = False

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,16 +10,33 @@ from eventlet._protocols.http1 import (
     MAX_FIELDS,
     BadRequest,
     HeadCollector,
+    HeaderFields,
     HeaderLineTooLong,
     HeadersTooLarge,
     HeadLimits,
+    HeadParser,
+    RequestLine,
     RequestLineTooLong,
     RequestRefused,
     TooManyFields,
     UnsupportedCoding,
     UnsupportedVersion,
-    parse_head,
 )
+
+
+class Request(NamedTuple):
+    """A parsed head, flat."""
+
+    line: RequestLine
+    fields: HeaderFields
+
+    @property
+    def keep_alive(self) -> bool:
+        return not self.fields.closes and (self.line.minor == 1 or self.fields.keeps)
+
+
+def parse_head(data: bytes, *, chunked_wins: bool = False) -> Request:
+    return Request(*HeadParser(chunked_wins).parse(data))
 
 
 def head(*lines: str) -> bytes:
@@ -38,67 +57,67 @@ def test_a_head_is_taken_apart() -> None:
         )
     )
 
-    assert request.line == "POST /a?b=c HTTP/1.1"
-    assert (request.method, request.target, request.minor) == ("POST", "/a?b=c", 1)
-    assert request.fields == [
+    assert request.line.text == "POST /a?b=c HTTP/1.1"
+    assert request.line[1:] == ("POST", "/a?b=c", 1)
+    assert list(request.fields.raw) == [
         ("Host", "example.com:80"),
         ("content-TYPE", "text/plain"),
         ("Content-Length", "5"),
         ("X-Thing", "one two"),
     ]
-    assert request.variables == {
+    assert request.fields.variables == {
         "HTTP_HOST": "example.com:80",
         "CONTENT_TYPE": "text/plain",
         "CONTENT_LENGTH": "5",
         "HTTP_X_THING": "one two",
     }
-    assert (request.content_length, request.is_chunked) == (5, False)
+    assert (request.fields.content_length, request.fields.is_chunked) == (5, False)
 
 
 def test_repeated_fields_are_joined_in_order() -> None:
     request = parse_head(head("GET / HTTP/1.1", "Accept: a", "X: 1", "Accept: b", "accept: c"))
 
-    assert request.variables == {"HTTP_ACCEPT": "a,b,c", "HTTP_X": "1"}
-    assert len(request.fields) == 4
+    assert request.fields.variables == {"HTTP_ACCEPT": "a,b,c", "HTTP_X": "1"}
+    assert len(request.fields.raw) == 4
 
 
 def test_repeated_cookies_are_joined_as_cookies() -> None:
     request = parse_head(head("GET / HTTP/1.1", "Cookie: a=1", "Cookie: b=2"))
 
-    assert request.variables["HTTP_COOKIE"] == "a=1; b=2"
+    assert request.fields.variables["HTTP_COOKIE"] == "a=1; b=2"
 
 
 def test_a_name_with_an_underscore_is_a_field_but_no_variable() -> None:
     request = parse_head(head("GET / HTTP/1.1", "X_A: 1", "Content_Length: 7", "X-A: 2"))
 
-    assert request.variables == {"HTTP_X_A": "2"}
-    assert request.fields == [("X_A", "1"), ("Content_Length", "7"), ("X-A", "2")]
-    assert request.content_length is None
+    assert request.fields.variables == {"HTTP_X_A": "2"}
+    assert list(request.fields.raw) == [("X_A", "1"), ("Content_Length", "7"), ("X-A", "2")]
+    assert request.fields.content_length is None
 
 
 def test_bytes_above_127_are_one_character_each() -> None:
     request = parse_head("GET /ü HTTP/1.1\r\nX: café".encode())
 
-    assert request.target == "/Ã¼"
-    assert request.variables["HTTP_X"] == "cafÃ©"
+    assert request.line.target == "/Ã¼"
+    assert request.fields.variables["HTTP_X"] == "cafÃ©"
 
 
 def test_only_blanks_and_tabs_are_stripped_from_a_value() -> None:
     request = parse_head(b"GET / HTTP/1.1\r\nX: \xa0value\x85 ")
 
-    assert request.variables["HTTP_X"] == "\xa0value\x85"
+    assert request.fields.variables["HTTP_X"] == "\xa0value\x85"
 
 
 @pytest.mark.parametrize("method", ["GET", "BREW", "get", "M-SEARCH", "x!#$%&'*+.^_`|~0"])
 def test_any_name_is_a_method(method: str) -> None:
-    assert parse_head(head(f"{method} / HTTP/1.1")).method == method
+    assert parse_head(head(f"{method} / HTTP/1.1")).line.method == method
 
 
 @pytest.mark.parametrize(
     "version, minor", [("HTTP/1.0", 0), ("HTTP/1.1", 1), ("HTTP/1.2", 1), ("HTTP/1.9", 1)]
 )
 def test_every_version_1_is_spoken(version: str, minor: int) -> None:
-    assert parse_head(head(f"GET / {version}")).minor == minor
+    assert parse_head(head(f"GET / {version}")).line.minor == minor
 
 
 @pytest.mark.parametrize(
@@ -129,11 +148,11 @@ def test_connection_is_a_list_of_options(
     "host", ["a", "a.b-c_d~:80", "127.0.0.1", "[::1]", "[::1]:8080", "0.0.0.0=5000", "a:", "%41"]
 )
 def test_hosts_with_and_without_a_port(host: str) -> None:
-    assert parse_head(head("GET / HTTP/1.1", f"Host: {host}")).variables["HTTP_HOST"] == host
+    assert parse_head(head("GET / HTTP/1.1", f"Host: {host}")).fields.variables["HTTP_HOST"] == host
 
 
 def test_no_host_is_fine() -> None:
-    assert parse_head(head("GET / HTTP/1.1")).variables == {}
+    assert parse_head(head("GET / HTTP/1.1")).fields.variables == {}
 
 
 # --- one framing decision ------------------------------------------------------------------
@@ -142,7 +161,7 @@ def test_no_host_is_fine() -> None:
 def test_neither_length_nor_coding_means_no_body() -> None:
     request = parse_head(head("POST / HTTP/1.1"))
 
-    assert (request.content_length, request.is_chunked) == (None, False)
+    assert (request.fields.content_length, request.fields.is_chunked) == (None, False)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +173,7 @@ def test_chunked_as_the_last_coding(values: list[str]) -> None:
         head("POST / HTTP/1.1", *(f"Transfer-Encoding: {value}" for value in values))
     )
 
-    assert request.is_chunked
+    assert request.fields.is_chunked
 
 
 @pytest.mark.parametrize(
@@ -201,7 +220,7 @@ def test_chunked_wins_where_that_is_asked_for() -> None:
         chunked_wins=True,
     )
 
-    assert (request.content_length, request.is_chunked) == (None, True)
+    assert (request.fields.content_length, request.fields.is_chunked) == (None, True)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +235,7 @@ def test_a_length_is_ascii_digits(value: str) -> None:
 
 
 def test_a_length_may_have_leading_zeros() -> None:
-    assert parse_head(head("POST / HTTP/1.1", "Content-Length: 007")).content_length == 7
+    assert parse_head(head("POST / HTTP/1.1", "Content-Length: 007")).fields.content_length == 7
 
 
 @pytest.mark.parametrize(
@@ -339,7 +358,7 @@ def test_a_host_that_is_none(host: str) -> None:
 
 def test_the_number_of_fields_is_limited() -> None:
     lines = [f"X{i}: {i}" for i in range(MAX_FIELDS)]
-    assert len(parse_head(head("GET / HTTP/1.1", *lines)).fields) == MAX_FIELDS
+    assert len(parse_head(head("GET / HTTP/1.1", *lines)).fields.raw) == MAX_FIELDS
 
     with pytest.raises(TooManyFields) as caught:
         parse_head(head("GET / HTTP/1.1", *lines, "One: more"))
@@ -353,7 +372,36 @@ def test_any_bytes_are_a_request_or_a_refusal(data: bytes) -> None:
         request = parse_head(b"GET / HTTP/1.1\r\n" + data)
     except RequestRefused:
         return
-    assert data.count(b"\n") + 1 == len(request.fields)
+    assert data.count(b"\n") + 1 == len(request.fields.raw)
+
+
+def test_equal_blocks_of_lines_are_parsed_once() -> None:
+    parser = HeadParser()
+
+    first = parser.parse(head("GET /a HTTP/1.1", "X: 1", "Y: 2"))
+    second = parser.parse(head("PUT /b HTTP/1.0", "X: 1", "Y: 2"))
+    third = parser.parse(head("PUT /b HTTP/1.0", "X: 1", "Y: 3"))
+    fourth = parser.parse(head("GET / HTTP/1.1"))
+
+    assert second[1] is first[1]
+    assert (second[0].method, second[0].target, second[0].minor) == ("PUT", "/b", 0)
+    assert third[1].variables == {"HTTP_X": "1", "HTTP_Y": "3"}
+    assert fourth[1].variables == {}
+
+
+def test_a_remembered_coding_is_still_refused_on_version_1_0() -> None:
+    parser = HeadParser()
+    parser.parse(head("POST / HTTP/1.1", "Transfer-Encoding: chunked"))
+
+    with pytest.raises(BadRequest):
+        parser.parse(head("POST / HTTP/1.0", "Transfer-Encoding: chunked"))
+
+
+def test_a_refused_block_is_not_remembered() -> None:
+    parser = HeadParser()
+    for _ in range(2):
+        with pytest.raises(BadRequest):
+            parser.parse(head("GET / HTTP/1.1", "Host: a,b"))
 
 
 # --- limits -------------------------------------------------------------------------------------

@@ -31,3 +31,18 @@ class ScriptedSocket:
 
     def settimeout(self, value: float | None) -> None:
         self.timeouts.append(value)
+
+    def getsockname(self) -> tuple[str, int]:
+        return ("127.0.0.1", 80)
+
+    def getpeername(self) -> tuple[str, int]:
+        return ("127.0.0.1", 40000)
+
+    def setsockopt(self, *args: int) -> None:
+        self.options = args
+
+    def shutdown(self, how: int) -> None:
+        self.shut_down = how
+
+    def close(self) -> None:
+        self.pieces.clear()

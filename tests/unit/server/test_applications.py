@@ -417,6 +417,21 @@ def test_hooks_run_after_the_response_with_the_environ() -> None:
     assert calls == [("/", (1, 2), {"a": 3}), ("/", (), {})]
 
 
+def test_hooks_survive_an_emptied_environ() -> None:
+    calls: list[dict[str, Any]] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        environ["eventlet.posthooks"].append((calls.append, (), {}))
+        environ.clear()
+        start_response("200 OK", [])
+        return [b""]
+
+    with Site(app) as site:
+        assert site.reply(GET).status == 200
+
+    assert calls == [{}]
+
+
 def test_a_failing_hook_does_not_stop_the_next() -> None:
     calls: list[int] = []
 
@@ -426,6 +441,7 @@ def test_a_failing_hook_does_not_stop_the_next() -> None:
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         environ["eventlet.posthooks"] += [
             (failing, (), {}),
+            None,
             (lambda environ: calls.append(1), (), {}),
         ]
         start_response("200 OK", [])
@@ -452,3 +468,15 @@ def test_an_application_may_take_the_connection_over(result: Any) -> None:
     with Site(app) as site:
         assert site.exchange(GET * 2, half_close=False) == b"my own protocol"
         assert site.exchange(GET) == b"my own protocol"
+
+    assert ['" 200 0 ' in line for line in site.log.requests] == [True, True]
+
+
+def test_the_flag_of_one_green_thread_is_not_that_of_another() -> None:
+    wsgi.WSGI_LOCAL.already_handled = True
+    try:
+        with Site(answer([b"x"])) as site:
+            assert site.reply(GET).body == b"x"
+        assert wsgi.WSGI_LOCAL.already_handled is True
+    finally:
+        wsgi.WSGI_LOCAL.already_handled = False

@@ -154,6 +154,7 @@ def test_stopping_lets_requests_finish_and_closes_the_listener_last() -> None:
 
         gate.is_open = True
         raw = read_to_end(sock)
+        sock.close()
         wait_until(lambda: site.thread.dead)
 
     (reply,) = parse_replies(raw)
@@ -193,6 +194,16 @@ def test_closing_the_listener_ends_the_server_with_an_error() -> None:
         with pytest.raises(OSError, match=r"closed|Bad file"):
             site.thread.wait()
         assert sock.recv(1) == b""
+
+
+def test_a_socket_that_does_not_listen_is_an_error() -> None:
+    sock = GreenSocket()
+    sock.bind(("127.0.0.1", 0))
+
+    with pytest.raises(OSError, match="Invalid argument"):
+        wsgi.server(sock, hello, Lines())
+
+    assert sock.fileno() == -1
 
 
 def test_is_accepting_is_read_after_each_connection(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -298,7 +298,8 @@ def test_requests_do_not_share_their_environ() -> None:
         start_response("200 OK", [])
         answer = repr(environ.get("seen")).encode()
         environ["seen"] = True
-        environ["eventlet.posthooks"].append(None)
+        environ["eventlet.posthooks"].append((lambda environ: None, (), {}))
+        assert len(environ["eventlet.posthooks"]) == 1
         environ.clear()
         return [answer]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from eventlet._server.response import Response, ResponseStyle
-from eventlet._server.response_head import InvalidResponse
+from eventlet._server.response import Response
+from eventlet._server.response_head import InvalidResponse, ResponseStyle
 
 from tests.unit.server.scripted_socket import ScriptedSocket
 

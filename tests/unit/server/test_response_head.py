@@ -8,13 +8,15 @@ import pytest
 from eventlet._server.response_head import (
     InvalidResponse,
     PerSecond,
+    ResponseStyle,
+    capitalized_label,
     check_head,
     date_line,
-    field_label,
     field_value,
     format_date_time,
     format_fields,
-    status_line,
+    label_as_given,
+    status_code,
 )
 
 
@@ -22,13 +24,13 @@ from eventlet._server.response_head import (
     "status, code", [("200 OK", 200), ("404 Not Found", 404), ("299 ", 299), ("500", 500)]
 )
 def test_status_lines(status: str, code: int) -> None:
-    assert status_line("HTTP/1.1", status) == (f"HTTP/1.1 {status}", code)
+    assert status_code(status) == code
 
 
 @pytest.mark.parametrize("status", ["", "OK", "20 OK", "2000 OK", "200OK", "099 X", b"200 OK", 200])
 def test_a_status_that_is_none(status: Any) -> None:
     with pytest.raises(InvalidResponse, match="status"):
-        status_line("HTTP/1.1", status)
+        status_code(status)
 
 
 @pytest.mark.parametrize(
@@ -42,14 +44,14 @@ def test_a_status_that_is_none(status: Any) -> None:
     ],
 )
 def test_names_are_capitalised_part_by_part(name: str, label: str) -> None:
-    assert field_label(name, True)[0] == label
-    assert field_label(name, False)[0] == name
+    assert capitalized_label(name)[0] == label
+    assert label_as_given(name)[0] == name
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a:", "a\n", "é", "ß", b"a", 1, None])
 def test_a_header_name_that_is_none(name: Any) -> None:
     with pytest.raises(InvalidResponse, match="header name"):
-        field_label(name, True)
+        capitalized_label(name)
 
 
 def test_numbers_are_values() -> None:
@@ -71,6 +73,44 @@ def test_values_are_latin_1() -> None:
 def test_a_value_that_would_break_the_head_is_refused(value: str) -> None:
     with pytest.raises(InvalidResponse, match="X-Thing"):
         check_head(["HTTP/1.1 200 OK", f"X-Thing: {value}", "Y: z"])
+
+
+def test_the_last_head_is_remembered() -> None:
+    style = ResponseStyle("HTTP/1.1", True, None)
+
+    first = style.make_head("200 OK", [("A", "1"), ("Content-Length", "5")])
+    second = style.make_head("200 OK", [("A", "1"), ("Content-Length", "5")])
+    third = style.make_head("200 OK", [("A", "2"), ("Content-Length", "5")])
+    fourth = style.make_head("201 Created", [("A", "2"), ("Content-Length", "5")])
+
+    assert second is first
+    assert third.data == b"HTTP/1.1 200 OK\r\nA: 2\r\nContent-Length: 5\r\n"
+    assert fourth.code == 201
+
+
+@pytest.mark.parametrize("field", [["A", "1"], ("A", 1)])
+def test_what_may_change_or_compare_wrongly_is_not_remembered(field: Any) -> None:
+    style = ResponseStyle("HTTP/1.1", True, None)
+    fields = [field]
+    style.make_head("200 OK", fields)
+    if isinstance(field, list):
+        field[1] = "2"
+    else:
+        fields[0] = ("A", True)  # equal to 1
+
+    again = style.make_head("200 OK", fields)
+
+    assert again.data.partition(b"A: ")[2] in (b"2\r\n", b"True\r\n")
+
+
+def test_a_list_that_changes_afterwards_changes_nothing() -> None:
+    style = ResponseStyle("HTTP/1.1", True, None)
+    fields = [("A", "1")]
+    head = style.make_head("200 OK", fields)
+    fields.append(("B", "2"))
+
+    assert style.make_head("200 OK", fields).data.endswith(b"A: 1\r\nB: 2\r\n")
+    assert head.data.endswith(b"A: 1\r\n")
 
 
 def test_no_fields_are_no_bytes() -> None:
