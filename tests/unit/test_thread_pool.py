@@ -1,6 +1,8 @@
 """Calls on OS threads: results, errors, bounds, abandonment."""
 
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,31 +14,38 @@ from eventlet.timeout import Timeout
 
 
 @pytest.fixture
-def pool():
+def pool() -> Iterator[Any]:
     made = ThreadPool(limit=3, idle_seconds=0.05)
     yield made
     while made.threads:
         sleep(0.01)
 
 
-def test_result_and_error_come_back(pool):
+def test_result_and_error_come_back(pool: Any) -> None:
     assert pool.run(int, "7") == 7
     with pytest.raises(ValueError, match="invalid literal"):
         pool.run(int, "x")
 
 
-def test_runs_elsewhere_while_others_go_on(pool):
+def beat(beats: list[None]) -> None:
+    """Take five turns."""
+    for _ in range(5):
+        beats.append(None)
+        sleep(0)
+
+
+def test_runs_elsewhere_while_others_go_on(pool: Any) -> None:
     gate = threading.Event()
     waiting = spawn(pool.run, gate.wait, 5)
-    beats = []
-    spawn(lambda: [(beats.append(None), sleep(0)) for _ in range(5)]).wait()
+    beats: list[None] = []
+    spawn(beat, beats).wait()
     assert len(beats) == 5
     gate.set()
     assert waiting.wait() is True
     assert pool.run(threading.get_ident) != threading.get_ident()
 
 
-def test_never_more_threads_than_its_limit(pool):
+def test_never_more_threads_than_its_limit(pool: Any) -> None:
     gate = threading.Event()
     calls = [spawn(pool.run, gate.wait, 5) for _ in range(10)]
     sleep(0)
@@ -45,17 +54,17 @@ def test_never_more_threads_than_its_limit(pool):
     assert [call.wait() for call in calls] == [True] * 10
 
 
-def test_system_exit_in_a_call_reaches_the_caller(pool):
+def test_system_exit_in_a_call_reaches_the_caller(pool: Any) -> None:
     with pytest.raises(SystemExit):
         pool.run(exit_now)
     assert pool.run(int, "1") == 1
 
 
-def exit_now():
+def exit_now() -> None:
     raise SystemExit(3)
 
 
-def test_abandoned_call_goes_on_and_harms_nobody(pool):
+def test_abandoned_call_goes_on_and_harms_nobody(pool: Any) -> None:
     gate = threading.Event()
     with pytest.raises(Timeout), Timeout(0.01):
         pool.run(gate.wait, 5)
@@ -63,10 +72,10 @@ def test_abandoned_call_goes_on_and_harms_nobody(pool):
     assert pool.run(int, "2") == 2
 
 
-def test_hub_greenlet_is_refused(pool):
+def test_hub_greenlet_is_refused(pool: Any) -> None:
     errors = []
 
-    def call():
+    def call() -> None:
         try:
             pool.run(int)
         except RuntimeError as exc:
@@ -77,13 +86,13 @@ def test_hub_greenlet_is_refused(pool):
     assert "mainloop" in errors[0]
 
 
-def test_idle_threads_end(pool):
+def test_idle_threads_end(pool: Any) -> None:
     pool.run(int)
     while pool.threads:
         sleep(0.01)
 
 
-def test_forked_child_makes_threads_of_its_own(run_isolated):
+def test_forked_child_makes_threads_of_its_own(run_isolated: Any) -> None:
     run_isolated(
         """
 import os
@@ -104,11 +113,11 @@ assert os.waitpid(child, 0)[1] == 0
     ("host", "literal"),
     [("127.0.0.1", True), ("::1", True), ("fe80::1%lo", True), ("localhost", False), (b"x", False)],
 )
-def test_literals_are_recognised(host, literal):
+def test_literals_are_recognised(host: Any, literal: Any) -> None:
     assert is_literal(host) is literal
 
 
-def test_literals_never_start_a_thread():
+def test_literals_never_start_a_thread() -> None:
     before = threading.active_count()
     assert gethostbyname("127.0.0.1") == "127.0.0.1"
     assert getaddrinfo("::1", 80)[0][4][:2] == ("::1", 80)
@@ -117,5 +126,5 @@ def test_literals_never_start_a_thread():
     assert threading.active_count() == before
 
 
-def test_names_become_literals_in_addresses():
+def test_names_become_literals_in_addresses() -> None:
     assert resolve_address(2, 1, 0, ("localhost", 80)) == ("127.0.0.1", 80)

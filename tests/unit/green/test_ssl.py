@@ -8,6 +8,9 @@ import socket
 import ssl
 import subprocess
 import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -23,7 +26,7 @@ certificate = authority.issue_cert("localhost", "127.0.0.1")
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory):
+def files(tmp_path_factory: Any) -> Any:
     """Return paths in PEM form: chain with key, trusted certificates."""
     folder = tmp_path_factory.mktemp("tls")
     chain, trusted = folder / "chain.pem", folder / "trusted.pem"
@@ -32,26 +35,26 @@ def files(tmp_path_factory):
     return str(chain), str(trusted)
 
 
-def make_server_context():
+def make_server_context() -> Any:
     context = green_ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate.configure_cert(context)
     return context
 
 
-def make_client_context():
+def make_client_context() -> Any:
     context = green_ssl.create_default_context()
     authority.configure_trust(context)
     return context
 
 
 @pytest.fixture
-def tls_listener():
+def tls_listener() -> Iterator[Any]:
     with make_server_context().wrap_socket(listen(("127.0.0.1", 0)), server_side=True) as sock:
         yield sock
 
 
 @pytest.fixture
-def tls_pair(tls_listener):
+def tls_pair(tls_listener: Any) -> Iterator[Any]:
     acceptor = spawn(tls_listener.accept)
     plain = connect(tls_listener.getsockname())
     server, _ = acceptor.wait()
@@ -64,13 +67,13 @@ def tls_pair(tls_listener):
 
 
 @contextlib.contextmanager
-def plain_tls_echo():
+def plain_tls_echo() -> Iterator[Any]:
     """Serve one connection with the standard `ssl` in an OS thread; answer in capitals."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate.configure_cert(context)
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def serve():
+        def serve() -> None:
             with contextlib.suppress(OSError):
                 plain, _ = listener.accept()
                 with plain, context.wrap_socket(plain, server_side=True) as tls:
@@ -85,7 +88,7 @@ def plain_tls_echo():
             worker.join(10)
 
 
-def test_talks_both_ways(tls_pair):
+def test_talks_both_ways(tls_pair: Any) -> None:
     client, server = tls_pair
     assert isinstance(client, ssl.SSLSocket)
     assert isinstance(client, GreenSocket)
@@ -95,7 +98,7 @@ def test_talks_both_ways(tls_pair):
     assert client.recv(100) == b"good day"
 
 
-def test_talks_to_the_standard_module():
+def test_talks_to_the_standard_module() -> None:
     with plain_tls_echo() as address, connect(address) as plain:
         tls = make_client_context().wrap_socket(plain, server_hostname="localhost")
         tls.sendall(b"quiet")
@@ -103,11 +106,11 @@ def test_talks_to_the_standard_module():
         tls.close()
 
 
-def test_megabytes_in_both_directions_at_once(tls_pair):
+def test_megabytes_in_both_directions_at_once(tls_pair: Any) -> None:
     client, server = tls_pair
     up, down = os.urandom(2_000_000), os.urandom(2_000_000)
 
-    def receive(sock, length):
+    def receive(sock: Any, length: Any) -> Any:
         pieces = bytearray()
         while len(pieces) < length:
             pieces += sock.recv(65536)
@@ -121,20 +124,27 @@ def test_megabytes_in_both_directions_at_once(tls_pair):
         sender.wait()
 
 
-def test_waiting_reader_parks_only_itself(tls_pair):
+def beat(beats: list[None]) -> None:
+    """Take five turns."""
+    for _ in range(5):
+        beats.append(None)
+        sleep(0)
+
+
+def test_waiting_reader_parks_only_itself(tls_pair: Any) -> None:
     client, server = tls_pair
     reader = spawn(server.recv, 10)
-    beats = []
-    spawn(lambda: [(beats.append(None), sleep(0)) for _ in range(5)]).wait()
+    beats: list[None] = []
+    spawn(beat, beats).wait()
     assert len(beats) == 5
     client.sendall(b"x")
     assert reader.wait() == b"x"
 
 
-def test_wrong_certificate_fails_the_client_and_only_this_connection(tls_listener):
+def test_wrong_certificate_fails_the_client_and_only_this_connection(tls_listener: Any) -> None:
     server_errors = []
 
-    def serve():
+    def serve() -> None:
         for _ in range(2):
             server, _ = tls_listener.accept()
             try:
@@ -156,7 +166,7 @@ def test_wrong_certificate_fails_the_client_and_only_this_connection(tls_listene
     assert len(server_errors) == 1
 
 
-def test_wrong_host_name_is_refused(tls_listener):
+def test_wrong_host_name_is_refused(tls_listener: Any) -> None:
     serving = spawn(tls_listener.accept)
     with connect(tls_listener.getsockname()) as plain:
         server, _ = serving.wait()
@@ -167,12 +177,12 @@ def test_wrong_host_name_is_refused(tls_listener):
         server.close()
 
 
-def _ignore_oserror(call):
+def _ignore_oserror(call: Any) -> None:
     with contextlib.suppress(OSError):
         call()
 
 
-def test_accept_does_not_wait_for_a_silent_client(tls_listener):
+def test_accept_does_not_wait_for_a_silent_client(tls_listener: Any) -> None:
     silent = connect(tls_listener.getsockname())
     first, _ = tls_listener.accept()
     serving = spawn(lambda: tls_listener.accept()[0])
@@ -188,7 +198,7 @@ def test_accept_does_not_wait_for_a_silent_client(tls_listener):
     silent.close()
 
 
-def test_first_io_from_both_sides_at_once_shakes_hands_once(tls_listener):
+def test_first_io_from_both_sides_at_once_shakes_hands_once(tls_listener: Any) -> None:
     plain = connect(tls_listener.getsockname())
     server, _ = tls_listener.accept()
     reading = spawn(server.recv, 100)
@@ -202,7 +212,7 @@ def test_first_io_from_both_sides_at_once_shakes_hands_once(tls_listener):
     server.close()
 
 
-def test_handshake_in_plain_sight_times_out(tls_listener):
+def test_handshake_in_plain_sight_times_out(tls_listener: Any) -> None:
     silent = connect(tls_listener.getsockname())
     server, _ = tls_listener.accept()
     server.settimeout(0.02)
@@ -214,7 +224,7 @@ def test_handshake_in_plain_sight_times_out(tls_listener):
     silent.close()
 
 
-def test_recv_times_out_and_goes_on(tls_pair):
+def test_recv_times_out_and_goes_on(tls_pair: Any) -> None:
     client, server = tls_pair
     server.settimeout(0.01)
     with pytest.raises(TimeoutError, match="timed out"):
@@ -224,14 +234,14 @@ def test_recv_times_out_and_goes_on(tls_pair):
     assert server.recv(1) == b"x"
 
 
-def test_nonblocking_mode_lets_wants_out(tls_pair):
+def test_nonblocking_mode_lets_wants_out(tls_pair: Any) -> None:
     _, server = tls_pair
     server.setblocking(False)
     with pytest.raises(ssl.SSLWantReadError):
         server.recv(1)
 
 
-def test_second_reader_is_told(tls_pair):
+def test_second_reader_is_told(tls_pair: Any) -> None:
     client, server = tls_pair
     first = spawn(server.recv, 10)
     sleep(0)
@@ -241,7 +251,7 @@ def test_second_reader_is_told(tls_pair):
     assert first.wait() == b"x"
 
 
-def test_closing_wakes_the_reader_with_ebadf(tls_pair):
+def test_closing_wakes_the_reader_with_ebadf(tls_pair: Any) -> None:
     _, server = tls_pair
     reader = spawn(server.recv, 10)
     sleep(0)
@@ -251,7 +261,7 @@ def test_closing_wakes_the_reader_with_ebadf(tls_pair):
     assert caught.value.errno == errno.EBADF
 
 
-def test_killed_reader_leaves_the_connection_usable(tls_pair):
+def test_killed_reader_leaves_the_connection_usable(tls_pair: Any) -> None:
     client, server = tls_pair
     reader = spawn(server.recv, 10)
     sleep(0)
@@ -260,7 +270,7 @@ def test_killed_reader_leaves_the_connection_usable(tls_pair):
     assert server.recv(10) == b"x"
 
 
-def test_timeout_interrupts_a_handshake(tls_listener):
+def test_timeout_interrupts_a_handshake(tls_listener: Any) -> None:
     silent = connect(tls_listener.getsockname())
     server, _ = tls_listener.accept()
     with pytest.raises(Timeout), Timeout(0.01):
@@ -269,7 +279,7 @@ def test_timeout_interrupts_a_handshake(tls_listener):
     silent.close()
 
 
-def test_close_notify_and_ragged_end_both_read_as_the_end(tls_pair):
+def test_close_notify_and_ragged_end_both_read_as_the_end(tls_pair: Any) -> None:
     client, server = tls_pair
     unwrapping = spawn(client.unwrap)
     assert server.recv(10) == b""
@@ -277,7 +287,7 @@ def test_close_notify_and_ragged_end_both_read_as_the_end(tls_pair):
     assert isinstance(unwrapping.wait(), GreenSocket)
 
 
-def test_ragged_end_is_suppressed_unless_asked_otherwise(tls_pair):
+def test_ragged_end_is_suppressed_unless_asked_otherwise(tls_pair: Any) -> None:
     client, server = tls_pair
     server.sendall(b"x")
     client.recv(1)  # and the session tickets: with them unread the end would be a reset
@@ -286,7 +296,7 @@ def test_ragged_end_is_suppressed_unless_asked_otherwise(tls_pair):
     assert server.recv(10) == b""
 
 
-def test_flags_are_refused_on_tls(tls_pair):
+def test_flags_are_refused_on_tls(tls_pair: Any) -> None:
     client, _ = tls_pair
     with pytest.raises(ValueError, match="flags"):
         client.send(b"x", socket.MSG_OOB)
@@ -294,7 +304,7 @@ def test_flags_are_refused_on_tls(tls_pair):
         client.recv(1, socket.MSG_PEEK)
 
 
-def test_sendfile_over_tls(tls_pair, tmp_path):
+def test_sendfile_over_tls(tls_pair: Any, tmp_path: Path) -> None:
     client, server = tls_pair
     path = tmp_path / "file"
     path.write_bytes(b"contents")
@@ -303,7 +313,7 @@ def test_sendfile_over_tls(tls_pair, tmp_path):
     assert server.recv(100) == b"contents"
 
 
-def test_makefile_over_tls(tls_pair):
+def test_makefile_over_tls(tls_pair: Any) -> None:
     client, server = tls_pair
     with client.makefile("wb") as out:
         out.write(b"line\n")
@@ -311,7 +321,7 @@ def test_makefile_over_tls(tls_pair):
         assert lines.readline() == b"line\n"
 
 
-def test_connecting_after_wrapping_shakes_hands(tls_listener):
+def test_connecting_after_wrapping_shakes_hands(tls_listener: Any) -> None:
     serving = spawn(lambda: tls_listener.accept()[0])
     with make_client_context().wrap_socket(GreenSocket(), server_hostname="localhost") as client:
         shaking = spawn(lambda: serving.wait().recv(10))
@@ -323,7 +333,7 @@ def test_connecting_after_wrapping_shakes_hands(tls_listener):
         serving.wait().close()
 
 
-def test_connect_ex_shakes_hands_too(tls_listener):
+def test_connect_ex_shakes_hands_too(tls_listener: Any) -> None:
     serving = spawn(lambda: tls_listener.accept()[0])
     client = make_client_context().wrap_socket(GreenSocket(), server_hostname="localhost")
     shaking = spawn(lambda: serving.wait().recv(10))
@@ -336,10 +346,10 @@ def test_connect_ex_shakes_hands_too(tls_listener):
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="asks the openssl program for it")
-def test_key_update_in_the_middle_of_a_conversation(files, tls_listener):
+def test_key_update_in_the_middle_of_a_conversation(files: Any, tls_listener: Any) -> None:
     _, trusted = files
 
-    def echo_lines():
+    def echo_lines() -> None:
         with tls_listener.accept()[0] as server:
             server.sendall(b"ready\n")
             while data := server.recv(1000):
@@ -367,7 +377,7 @@ def test_key_update_in_the_middle_of_a_conversation(files, tls_listener):
 # -- module functions ------------------------------------------------------------------------
 
 
-def test_wrap_socket_verifies_when_asked(files, tls_listener):
+def test_wrap_socket_verifies_when_asked(files: Any, tls_listener: Any) -> None:
     _, trusted = files
     for ca_certs, succeeds in ((trusted, True), (None, False)):
         serving = spawn(lambda: tls_listener.accept()[0])
@@ -384,7 +394,7 @@ def test_wrap_socket_verifies_when_asked(files, tls_listener):
         server.close()
 
 
-def test_wrap_socket_serves_with_a_certificate_file(files):
+def test_wrap_socket_serves_with_a_certificate_file(files: Any) -> None:
     chain, _ = files
     with wrap_ssl(listen(("127.0.0.1", 0)), certfile=chain, server_side=True) as listener:
         serving = spawn(lambda: listener.accept()[0])
@@ -398,7 +408,7 @@ def test_wrap_socket_serves_with_a_certificate_file(files):
         server.close()
 
 
-def test_wrap_socket_names_what_is_missing():
+def test_wrap_socket_names_what_is_missing() -> None:
     with GreenSocket() as sock:
         with pytest.raises(ValueError, match="certfile"):
             wrap_ssl(sock, server_side=True)
@@ -406,7 +416,7 @@ def test_wrap_socket_names_what_is_missing():
             wrap_ssl(sock, certfile="does-not-exist.pem", server_side=True)
 
 
-def test_settings_of_a_context_can_be_set_and_read():
+def test_settings_of_a_context_can_be_set_and_read() -> None:
     context = green_ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.maximum_version = ssl.TLSVersion.TLSv1_3
@@ -421,8 +431,8 @@ def test_settings_of_a_context_can_be_set_and_read():
     assert context.verify_flags & ssl.VERIFY_X509_STRICT
 
 
-def test_server_certificate_can_be_fetched(tls_listener):
-    def serve():
+def test_server_certificate_can_be_fetched(tls_listener: Any) -> None:
+    def serve() -> None:
         server, _ = tls_listener.accept()
         _ignore_oserror(server.do_handshake)
         server.close()
@@ -433,12 +443,12 @@ def test_server_certificate_can_be_fetched(tls_listener):
     serving.wait()
 
 
-def test_constructor_is_refused():
+def test_constructor_is_refused() -> None:
     with pytest.raises(TypeError, match="public constructor"):
         green_ssl.SSLSocket()
 
 
-def test_importing_changes_nothing_in_the_real_module(run_isolated):
+def test_importing_changes_nothing_in_the_real_module(run_isolated: Any) -> None:
     run_isolated(
         """
 import socket, ssl
@@ -449,7 +459,7 @@ assert before == (dict(vars(ssl)), dict(vars(socket)))
     )
 
 
-def test_works_when_the_real_module_names_ours(run_isolated, files):
+def test_works_when_the_real_module_names_ours(run_isolated: Any, files: Any) -> None:
     """What `monkey_patch` does to `ssl` must not make its setters or `_create` recurse."""
     chain, trusted = files
     run_isolated(

@@ -6,6 +6,9 @@ import gc
 import io
 import os
 import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +17,7 @@ from eventlet.greenthread import sleep, spawn
 
 
 @pytest.fixture
-def pipe():
+def pipe() -> Iterator[Any]:
     read_fd, write_fd = os.pipe()
     reader, writer = GreenPipe(read_fd, "rb"), GreenPipe(write_fd, "wb", 0)
     yield reader, writer
@@ -22,17 +25,24 @@ def pipe():
     writer.close()
 
 
-def test_reader_parks_only_itself(pipe):
+def beat(beats: list[None]) -> None:
+    """Take five turns."""
+    for _ in range(5):
+        beats.append(None)
+        sleep(0)
+
+
+def test_reader_parks_only_itself(pipe: Any) -> None:
     reader, writer = pipe
     reading = spawn(reader.read, 3)
-    beats = []
-    spawn(lambda: [(beats.append(None), sleep(0)) for _ in range(5)]).wait()
+    beats: list[None] = []
+    spawn(beat, beats).wait()
     assert len(beats) == 5
     writer.write(b"abc")
     assert reading.wait() == b"abc"
 
 
-def test_write_goes_on_until_all_is_written(pipe):
+def test_write_goes_on_until_all_is_written(pipe: Any) -> None:
     reader, writer = pipe
     data = os.urandom(1_000_000)
     reading = spawn(reader.read)
@@ -41,7 +51,7 @@ def test_write_goes_on_until_all_is_written(pipe):
     assert reading.wait() == data
 
 
-def test_text_mode_has_encoding_errors_and_newline():
+def test_text_mode_has_encoding_errors_and_newline() -> None:
     read_fd, write_fd = os.pipe()
     with GreenPipe(read_fd, "r", encoding="latin-1", newline="") as reader:
         with GreenPipe(write_fd, "w", encoding="latin-1", newline="\r\n") as writer:
@@ -49,7 +59,7 @@ def test_text_mode_has_encoding_errors_and_newline():
         assert reader.read() == "café\r\n"
 
 
-def test_closing_wakes_the_reader_with_ebadf():
+def test_closing_wakes_the_reader_with_ebadf() -> None:
     read_fd, write_fd = os.pipe()
     raw = GreenFileIO(read_fd, "r")
     reading = spawn(raw.read, 1)
@@ -61,14 +71,14 @@ def test_closing_wakes_the_reader_with_ebadf():
     os.close(write_fd)
 
 
-def test_writing_to_a_pipe_nobody_reads_breaks(pipe):
+def test_writing_to_a_pipe_nobody_reads_breaks(pipe: Any) -> None:
     reader, writer = pipe
     reader.close()
     with pytest.raises(BrokenPipeError):
         writer.write(b"x")
 
 
-def test_use_after_close_is_a_value_error(pipe):
+def test_use_after_close_is_a_value_error(pipe: Any) -> None:
     reader, writer = pipe
     reader.close()
     writer.close()
@@ -79,7 +89,7 @@ def test_use_after_close_is_a_value_error(pipe):
         writer.write(b"x")
 
 
-def test_double_close_never_hits_a_reused_number():
+def test_double_close_never_hits_a_reused_number() -> None:
     read_fd, write_fd = os.pipe()
     reader = GreenPipe(read_fd, "rb", 0)
     reader.close()
@@ -92,7 +102,7 @@ def test_double_close_never_hits_a_reused_number():
     os.close(write_fd)
 
 
-def test_wrong_direction_is_unsupported(pipe):
+def test_wrong_direction_is_unsupported(pipe: Any) -> None:
     reader, writer = pipe
     with pytest.raises(io.UnsupportedOperation):
         reader.raw.write(b"x")
@@ -100,7 +110,7 @@ def test_wrong_direction_is_unsupported(pipe):
         writer.read(1)
 
 
-def test_closefd_false_leaves_the_descriptor_open():
+def test_closefd_false_leaves_the_descriptor_open() -> None:
     read_fd, write_fd = os.pipe()
     GreenPipe(read_fd, "rb", 0, closefd=False).close()
     assert os.fstat(read_fd)
@@ -108,7 +118,7 @@ def test_closefd_false_leaves_the_descriptor_open():
     os.close(write_fd)
 
 
-def test_file_object_is_duplicated_and_closed():
+def test_file_object_is_duplicated_and_closed() -> None:
     read_fd, write_fd = os.pipe()
     original = os.fdopen(read_fd, "rb")
     with GreenPipe(original, "rb") as reader:
@@ -118,7 +128,7 @@ def test_file_object_is_duplicated_and_closed():
     os.close(write_fd)
 
 
-def test_regular_files_seek_tell_and_truncate(tmp_path):
+def test_regular_files_seek_tell_and_truncate(tmp_path: Path) -> None:
     path = tmp_path / "file"
     with GreenPipe(path, "w+b") as file:
         file.write(b"0123456789")
@@ -133,12 +143,12 @@ def test_regular_files_seek_tell_and_truncate(tmp_path):
         assert list(text) == ["012345!"]
 
 
-def test_opener_is_used(tmp_path):
+def test_opener_is_used(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"by the opener")
     calls = []
 
-    def opener(name, flags):
+    def opener(name: Any, flags: Any) -> Any:
         calls.append(name)
         return os.open(path, flags)
 
@@ -157,12 +167,12 @@ def test_opener_is_used(tmp_path):
         ({"name": "/does/not/exist"}, FileNotFoundError),
     ],
 )
-def test_bad_arguments_are_refused(kwargs, error):
+def test_bad_arguments_are_refused(kwargs: Any, error: Any) -> None:
     with pytest.raises(error):
         GreenPipe(**{"name": os.devnull, **kwargs})
 
 
-def test_fifo_can_be_opened_from_both_sides_by_green_threads(tmp_path):
+def test_fifo_can_be_opened_from_both_sides_by_green_threads(tmp_path: Path) -> None:
     path = tmp_path / "fifo"
     os.mkfifo(path)
     opening = spawn(GreenPipe, str(path), "rb")
@@ -173,7 +183,7 @@ def test_fifo_can_be_opened_from_both_sides_by_green_threads(tmp_path):
         assert reader.read() == b"through"
 
 
-def test_inheritable_descriptors_are_never_made_nonblocking():
+def test_inheritable_descriptors_are_never_made_nonblocking() -> None:
     read_fd, write_fd = os.pipe()
     os.set_inheritable(read_fd, True)
     os.set_inheritable(write_fd, True)
@@ -189,7 +199,7 @@ def test_inheritable_descriptors_are_never_made_nonblocking():
         assert os.get_blocking(read_fd)
 
 
-def test_flags_of_the_standard_streams_stay(run_isolated):
+def test_flags_of_the_standard_streams_stay(run_isolated: Any) -> None:
     result = run_isolated(
         """
 import os, sys
@@ -204,7 +214,7 @@ assert [os.get_blocking(fd) for fd in (0, 1, 2)] == before
     assert "written" in result.stdout
 
 
-def test_terminal_is_read_by_lines_and_is_line_buffered():
+def test_terminal_is_read_by_lines_and_is_line_buffered() -> None:
     master, slave = os.openpty()
     with GreenPipe(slave, "r+", buffering=1) as terminal:
         assert terminal.isatty()
@@ -215,7 +225,7 @@ def test_terminal_is_read_by_lines_and_is_line_buffered():
     os.close(master)
 
 
-def test_set_nonblocking_takes_numbers_files_and_sockets():
+def test_set_nonblocking_takes_numbers_files_and_sockets() -> None:
     read_fd, write_fd = os.pipe()
     set_nonblocking(read_fd)
     assert fcntl.fcntl(read_fd, fcntl.F_GETFL) & os.O_NONBLOCK
@@ -225,10 +235,15 @@ def test_set_nonblocking_takes_numbers_files_and_sockets():
     os.close(read_fd)
 
 
-def test_an_os_thread_can_write_what_a_green_thread_reads():
+def test_an_os_thread_can_write_what_a_green_thread_reads() -> None:
     read_fd, write_fd = os.pipe()
     with GreenPipe(read_fd, "rb") as mine:
-        worker = threading.Thread(target=lambda: (os.write(write_fd, b"x"), os.close(write_fd)))
+
+        def write_and_close() -> None:
+            os.write(write_fd, b"x")
+            os.close(write_fd)
+
+        worker = threading.Thread(target=write_and_close)
         worker.start()
         assert mine.read() == b"x"
         worker.join()

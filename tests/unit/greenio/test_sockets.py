@@ -10,6 +10,9 @@ import ssl
 import struct
 import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -19,7 +22,7 @@ from eventlet.greenio import GreenSocket, shutdown_safe
 from eventlet.greenthread import sleep, spawn
 
 
-def make_pair(family=socket.AF_INET):
+def make_pair(family: Any = socket.AF_INET) -> Any:
     """Return two connected green sockets, over TCP or a unix stream."""
     if family == socket.AF_UNIX:
         return tuple(GreenSocket(plain) for plain in socket.socketpair())
@@ -33,7 +36,7 @@ def make_pair(family=socket.AF_INET):
 
 
 @pytest.fixture(params=[socket.AF_INET, socket.AF_UNIX], ids=["tcp", "unix"])
-def pair(request):
+def pair(request: pytest.FixtureRequest) -> Iterator[Any]:
     ends = make_pair(request.param)
     yield ends
     for end in ends:
@@ -41,14 +44,14 @@ def pair(request):
 
 
 @pytest.fixture
-def tcp_pair():
+def tcp_pair() -> Iterator[Any]:
     ends = make_pair()
     yield ends
     for end in ends:
         end.close()
 
 
-def fill(sock):
+def fill(sock: Any) -> Any:
     """Send until the kernel takes no more."""
     sock.setblocking(False)
     sent = 0
@@ -60,7 +63,7 @@ def fill(sock):
     return sent
 
 
-def reset(sock):
+def reset(sock: Any) -> None:
     """Close with a RST instead of a FIN."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
@@ -69,18 +72,25 @@ def reset(sock):
 # -- waiting -----------------------------------------------------------------------------
 
 
-def test_recv_parks_only_its_own_green_thread(pair):
+def beat(beats: list[None]) -> None:
+    """Take five turns."""
+    for _ in range(5):
+        beats.append(None)
+        sleep(0)
+
+
+def test_recv_parks_only_its_own_green_thread(pair: Any) -> None:
     client, server = pair
-    beats = []
+    beats: list[None] = []
     reader = spawn(server.recv, 10)
-    ticker = spawn(lambda: [(beats.append(None), sleep(0)) for _ in range(5)])
+    ticker = spawn(beat, beats)
     ticker.wait()
     assert len(beats) == 5
     client.sendall(b"late")
     assert reader.wait() == b"late"
 
 
-def test_every_byte_arrives_in_order_through_full_buffers(pair):
+def test_every_byte_arrives_in_order_through_full_buffers(pair: Any) -> None:
     client, server = pair
     data = os.urandom(3_000_000)
     sender = spawn(lambda: (client.sendall(data), client.shutdown(socket.SHUT_WR)))
@@ -91,7 +101,7 @@ def test_every_byte_arrives_in_order_through_full_buffers(pair):
     assert received == data
 
 
-def test_data_and_fin_in_one_event_are_both_seen(tcp_pair):
+def test_data_and_fin_in_one_event_are_both_seen(tcp_pair: Any) -> None:
     client, server = tcp_pair
     reader = spawn(lambda: [server.recv(100), server.recv(100)])
     sleep(0)
@@ -100,7 +110,7 @@ def test_data_and_fin_in_one_event_are_both_seen(tcp_pair):
     assert reader.wait() == [b"last words", b""]
 
 
-def test_fin_that_follows_a_short_read_is_seen(tcp_pair):
+def test_fin_that_follows_a_short_read_is_seen(tcp_pair: Any) -> None:
     client, server = tcp_pair
     client.sendall(b"ab")
     assert server.recv(100) == b"ab"
@@ -108,7 +118,7 @@ def test_fin_that_follows_a_short_read_is_seen(tcp_pair):
     assert server.recv(100) == b""
 
 
-def test_short_read_of_urgent_data_does_not_hide_what_follows(tcp_pair):
+def test_short_read_of_urgent_data_does_not_hide_what_follows(tcp_pair: Any) -> None:
     client, server = tcp_pair
     client.sendall(b"before")
     client.send(b"!", socket.MSG_OOB)
@@ -120,7 +130,7 @@ def test_short_read_of_urgent_data_does_not_hide_what_follows(tcp_pair):
     assert received == b"beforeafter"
 
 
-def test_unix_stream_stops_at_ancillary_data_and_goes_on():
+def test_unix_stream_stops_at_ancillary_data_and_goes_on() -> None:
     left, right = make_pair(socket.AF_UNIX)
     with left, right, open(os.devnull) as something:
         socket.send_fds(left, [b"one"], [something.fileno()])
@@ -131,7 +141,7 @@ def test_unix_stream_stops_at_ancillary_data_and_goes_on():
         os.close(fds[0])
 
 
-def test_rcvlowat_does_not_lose_what_is_below_the_mark(tcp_pair):
+def test_rcvlowat_does_not_lose_what_is_below_the_mark(tcp_pair: Any) -> None:
     client, server = tcp_pair
     server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 4)
     client.sendall(b"abcdef")
@@ -139,14 +149,14 @@ def test_rcvlowat_does_not_lose_what_is_below_the_mark(tcp_pair):
     assert server.recv(4) == b"ef"
 
 
-def test_peeking_takes_nothing(tcp_pair):
+def test_peeking_takes_nothing(tcp_pair: Any) -> None:
     client, server = tcp_pair
     client.sendall(b"abc")
     assert server.recv(10, socket.MSG_PEEK) == b"abc"
     assert server.recv(10) == b"abc"
 
 
-def test_recv_of_nothing_waits_and_can_time_out(tcp_pair):
+def test_recv_of_nothing_waits_and_can_time_out(tcp_pair: Any) -> None:
     client, server = tcp_pair
     server.settimeout(0.01)
     with pytest.raises(TimeoutError):
@@ -156,7 +166,7 @@ def test_recv_of_nothing_waits_and_can_time_out(tcp_pair):
     assert server.recv(5) == b"x"
 
 
-def test_dont_wait_surfaces_the_error(tcp_pair):
+def test_dont_wait_surfaces_the_error(tcp_pair: Any) -> None:
     _, server = tcp_pair
     with pytest.raises(BlockingIOError):
         server.recv(1, socket.MSG_DONTWAIT)
@@ -165,7 +175,7 @@ def test_dont_wait_surfaces_the_error(tcp_pair):
 # -- errors, each in the thread that asked -----------------------------------------------------
 
 
-def test_refused_connection_says_so():
+def test_refused_connection_says_so() -> None:
     with GreenSocket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = unused.getsockname()
@@ -177,12 +187,12 @@ def test_refused_connection_says_so():
             assert client.connect_ex(address) == errno.ECONNREFUSED
 
 
-def test_unresolvable_name_is_a_gaierror():
+def test_unresolvable_name_is_a_gaierror() -> None:
     with GreenSocket() as client, pytest.raises(socket.gaierror):
         client.connect(("does-not-exist.invalid", 80))
 
 
-def test_reset_is_an_error_and_not_an_end_of_stream(tcp_pair):
+def test_reset_is_an_error_and_not_an_end_of_stream(tcp_pair: Any) -> None:
     client, server = tcp_pair
     reader = spawn(server.recv, 10)
     sleep(0)
@@ -191,7 +201,7 @@ def test_reset_is_an_error_and_not_an_end_of_stream(tcp_pair):
         reader.wait()
 
 
-def test_half_closed_connection_still_answers(tcp_pair):
+def test_half_closed_connection_still_answers(tcp_pair: Any) -> None:
     client, server = tcp_pair
     client.sendall(b"question")
     client.shutdown(socket.SHUT_WR)
@@ -201,20 +211,20 @@ def test_half_closed_connection_still_answers(tcp_pair):
     assert client.recv(100) == b"answer"
 
 
-def test_sending_to_a_closed_peer_breaks_the_pipe(tcp_pair):
+def test_sending_to_a_closed_peer_breaks_the_pipe(tcp_pair: Any) -> None:
     client, server = tcp_pair
     server.close()
     with pytest.raises((BrokenPipeError, ConnectionResetError)):
         client.sendall(b"x" * 100_000_000)
 
 
-def test_recv_on_an_unconnected_socket_raises_enotconn():
+def test_recv_on_an_unconnected_socket_raises_enotconn() -> None:
     with GreenSocket() as alone, pytest.raises(OSError, match="not connected") as caught:
         alone.recv(1)
     assert caught.value.errno == errno.ENOTCONN
 
 
-def test_closing_wakes_the_reader_with_ebadf(pair):
+def test_closing_wakes_the_reader_with_ebadf(pair: Any) -> None:
     _, server = pair
     reader = spawn(server.recv, 10)
     sleep(0)
@@ -224,7 +234,7 @@ def test_closing_wakes_the_reader_with_ebadf(pair):
     assert caught.value.errno == errno.EBADF
 
 
-def test_closing_wakes_the_writer_with_ebadf(pair):
+def test_closing_wakes_the_writer_with_ebadf(pair: Any) -> None:
     _, server = pair
     fill(server)
     writer = spawn(server.sendall, b"more")
@@ -235,7 +245,7 @@ def test_closing_wakes_the_writer_with_ebadf(pair):
     assert caught.value.errno == errno.EBADF
 
 
-def test_closing_wakes_accept_with_ebadf():
+def test_closing_wakes_accept_with_ebadf() -> None:
     listener = GreenSocket()
     listener.bind(("127.0.0.1", 0))
     listener.listen()
@@ -247,7 +257,7 @@ def test_closing_wakes_accept_with_ebadf():
     assert caught.value.errno == errno.EBADF
 
 
-def test_shutdown_wakes_the_reader_with_nothing(tcp_pair):
+def test_shutdown_wakes_the_reader_with_nothing(tcp_pair: Any) -> None:
     _, server = tcp_pair
     reader = spawn(server.recv, 10)
     sleep(0)
@@ -255,7 +265,7 @@ def test_shutdown_wakes_the_reader_with_nothing(tcp_pair):
     assert reader.wait() == b""
 
 
-def test_second_reader_is_told_and_the_first_goes_on(tcp_pair):
+def test_second_reader_is_told_and_the_first_goes_on(tcp_pair: Any) -> None:
     client, server = tcp_pair
     first = spawn(server.recv, 10)
     sleep(0)
@@ -265,7 +275,7 @@ def test_second_reader_is_told_and_the_first_goes_on(tcp_pair):
     assert first.wait() == b"for the fi"
 
 
-def test_reader_and_writer_at_once_are_normal(tcp_pair):
+def test_reader_and_writer_at_once_are_normal(tcp_pair: Any) -> None:
     client, server = tcp_pair
     reader = spawn(server.recv, 10)
     sent = fill(server)
@@ -279,7 +289,7 @@ def test_reader_and_writer_at_once_are_normal(tcp_pair):
     writer.wait()
 
 
-def test_killed_reader_leaves_the_socket_usable(tcp_pair):
+def test_killed_reader_leaves_the_socket_usable(tcp_pair: Any) -> None:
     client, server = tcp_pair
     reader = spawn(server.recv, 10)
     sleep(0)
@@ -288,7 +298,7 @@ def test_killed_reader_leaves_the_socket_usable(tcp_pair):
     assert server.recv(10) == b"next"
 
 
-def test_number_reused_after_a_foreign_close_does_not_feed_the_old_reader():
+def test_number_reused_after_a_foreign_close_does_not_feed_the_old_reader() -> None:
     old, other = make_pair()
     reader = spawn(old.recv, 10)
     sleep(0)
@@ -309,7 +319,7 @@ def test_number_reused_after_a_foreign_close_does_not_feed_the_old_reader():
         other.close()
 
 
-def test_close_with_a_dup_alive_elsewhere_wakes_nobody_later():
+def test_close_with_a_dup_alive_elsewhere_wakes_nobody_later() -> None:
     left, right = make_pair()
     duplicate = os.dup(left.fileno())
     reader = spawn(left.recv, 10)
@@ -326,7 +336,7 @@ def test_close_with_a_dup_alive_elsewhere_wakes_nobody_later():
 # -- time-outs ---------------------------------------------------------------------------------
 
 
-def test_timeout_raises_timeout_error(tcp_pair):
+def test_timeout_raises_timeout_error(tcp_pair: Any) -> None:
     _, server = tcp_pair
     server.settimeout(0.01)
     with pytest.raises(TimeoutError, match="timed out"):
@@ -334,12 +344,12 @@ def test_timeout_raises_timeout_error(tcp_pair):
     assert get_hub().timers.next_deadline() is None
 
 
-def test_sendall_timeout_is_total(tcp_pair):
+def test_sendall_timeout_is_total(tcp_pair: Any) -> None:
     client, server = tcp_pair
     server.settimeout(0.3)
-    stop = []
+    stop: list[bool] = []
 
-    def drip():
+    def drip() -> None:
         while not stop:
             client.recv(40_000)
             sleep(0.02)
@@ -353,7 +363,7 @@ def test_sendall_timeout_is_total(tcp_pair):
     reader.kill()
 
 
-def test_accept_times_out():
+def test_accept_times_out() -> None:
     with GreenSocket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -363,12 +373,12 @@ def test_accept_times_out():
 
 
 @pytest.mark.parametrize(("value", "error"), [(-1, ValueError), ("1", TypeError)])
-def test_bad_timeouts_are_refused(value, error):
+def test_bad_timeouts_are_refused(value: Any, error: Any) -> None:
     with GreenSocket() as sock, pytest.raises(error, match="imeout"):
         sock.settimeout(value)
 
 
-def test_nonblocking_mode_and_back(tcp_pair):
+def test_nonblocking_mode_and_back(tcp_pair: Any) -> None:
     client, server = tcp_pair
     server.settimeout(0)
     assert server.act_non_blocking
@@ -381,7 +391,7 @@ def test_nonblocking_mode_and_back(tcp_pair):
     assert server.recv(1) == b"x"
 
 
-def test_nonblocking_accept_gives_a_green_socket():
+def test_nonblocking_accept_gives_a_green_socket() -> None:
     with GreenSocket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -394,7 +404,7 @@ def test_nonblocking_accept_gives_a_green_socket():
         server.close()
 
 
-def test_default_timeout_is_inherited():
+def test_default_timeout_is_inherited() -> None:
     socket.setdefaulttimeout(3.5)
     try:
         with GreenSocket() as sock:
@@ -406,7 +416,7 @@ def test_default_timeout_is_inherited():
 # -- the whole interface -----------------------------------------------------------------------
 
 
-def test_recv_into_recvfrom_and_their_like(tcp_pair):
+def test_recv_into_recvfrom_and_their_like(tcp_pair: Any) -> None:
     client, server = tcp_pair
     client.sendall(b"abcdefghi")
     buffer = bytearray(3)
@@ -419,7 +429,7 @@ def test_recv_into_recvfrom_and_their_like(tcp_pair):
     assert server.recvmsg_into([buffer])[0] == 1
 
 
-def test_datagrams_wait_and_carry_addresses():
+def test_datagrams_wait_and_carry_addresses() -> None:
     with GreenSocket(socket.AF_INET, socket.SOCK_DGRAM) as one:
         one.bind(("127.0.0.1", 0))
         with GreenSocket(socket.AF_INET, socket.SOCK_DGRAM) as two:
@@ -434,12 +444,12 @@ def test_datagrams_wait_and_carry_addresses():
             assert one.recv(3) == b"mes"
 
 
-def test_wrong_number_of_sendto_arguments_is_a_type_error():
+def test_wrong_number_of_sendto_arguments_is_a_type_error() -> None:
     with GreenSocket(socket.AF_INET, socket.SOCK_DGRAM) as sock, pytest.raises(TypeError):
         sock.sendto(b"x")
 
 
-def test_sendall_counts_bytes_of_wide_memoryviews(tcp_pair):
+def test_sendall_counts_bytes_of_wide_memoryviews(tcp_pair: Any) -> None:
     client, server = tcp_pair
     wide = memoryview(bytearray(range(64))).cast("I")
     client.sendall(wide)
@@ -450,7 +460,7 @@ def test_sendall_counts_bytes_of_wide_memoryviews(tcp_pair):
     assert received == bytes(range(64))
 
 
-def test_makefile_and_socket_close_independently(tcp_pair):
+def test_makefile_and_socket_close_independently(tcp_pair: Any) -> None:
     client, server = tcp_pair
     file = server.makefile("rwb")
     server.close()
@@ -463,11 +473,11 @@ def test_makefile_and_socket_close_independently(tcp_pair):
     assert client.recv(100) == b""
 
 
-def test_overridden_send_is_honoured_by_makefile_and_sendall(tcp_pair):
+def test_overridden_send_is_honoured_by_makefile_and_sendall(tcp_pair: Any) -> None:
     client, server = tcp_pair
     calls = []
 
-    def send_a_little(data, flags=0):
+    def send_a_little(data: Any, flags: Any = 0) -> Any:
         calls.append(len(data))
         return GreenSocket.send(client, bytes(data[:3]), flags)
 
@@ -482,7 +492,7 @@ def test_overridden_send_is_honoured_by_makefile_and_sendall(tcp_pair):
     assert received == b"123456789"
 
 
-def test_sendfile_sends_a_file_and_moves_its_position(tcp_pair, tmp_path):
+def test_sendfile_sends_a_file_and_moves_its_position(tcp_pair: Any, tmp_path: Path) -> None:
     client, server = tcp_pair
     path = tmp_path / "data"
     path.write_bytes(os.urandom(2_000_000))
@@ -496,20 +506,20 @@ def test_sendfile_sends_a_file_and_moves_its_position(tcp_pair, tmp_path):
     assert received == path.read_bytes()[10:]
 
 
-def test_sendfile_of_a_memory_file_uses_send(tcp_pair):
+def test_sendfile_of_a_memory_file_uses_send(tcp_pair: Any) -> None:
     client, server = tcp_pair
     assert client.sendfile(io.BytesIO(b"0123456789"), 2, 5) == 5
     assert server.recv(100) == b"23456"
 
 
-def test_sendfile_refuses_text_files(tcp_pair, tmp_path):
+def test_sendfile_refuses_text_files(tcp_pair: Any, tmp_path: Path) -> None:
     path = tmp_path / "text"
     path.write_text("x")
     with path.open() as file, pytest.raises(ValueError, match="binary"):
         tcp_pair[0].sendfile(file)
 
 
-def test_dup_is_green_and_keeps_the_timeout(tcp_pair):
+def test_dup_is_green_and_keeps_the_timeout(tcp_pair: Any) -> None:
     client, server = tcp_pair
     server.settimeout(3)
     with server.dup() as copy:
@@ -519,7 +529,7 @@ def test_dup_is_green_and_keeps_the_timeout(tcp_pair):
         assert copy.recv(1) == b"x"
 
 
-def test_detach_gives_the_number_away_unclosed(tcp_pair):
+def test_detach_gives_the_number_away_unclosed(tcp_pair: Any) -> None:
     _, server = tcp_pair
     reader = spawn(server.recv, 1)
     sleep(0)
@@ -530,7 +540,7 @@ def test_detach_gives_the_number_away_unclosed(tcp_pair):
     os.close(number)
 
 
-def test_accept_keeps_the_subclass():
+def test_accept_keeps_the_subclass() -> None:
     class Special(GreenSocket):
         pass
 
@@ -547,7 +557,7 @@ def test_accept_keeps_the_subclass():
             server.close()
 
 
-def test_wrapping_shares_the_descriptor_and_closes_it_once(tcp_pair):
+def test_wrapping_shares_the_descriptor_and_closes_it_once(tcp_pair: Any) -> None:
     client, _ = tcp_pair
     left, right = socket.socketpair()
     green = GreenSocket(left)
@@ -567,31 +577,31 @@ def test_wrapping_shares_the_descriptor_and_closes_it_once(tcp_pair):
     right.close()
 
 
-def test_wrapping_inherits_the_timeout():
+def test_wrapping_inherits_the_timeout() -> None:
     left, right = socket.socketpair()
     with left, right:
         left.settimeout(7)
         assert GreenSocket(left).gettimeout() == 7
 
 
-def test_wrapping_forwards_what_only_the_wrapped_socket_has():
+def test_wrapping_forwards_what_only_the_wrapped_socket_has() -> None:
     class Labelled(socket.socket):
         label = "mine"
 
     with Labelled() as plain:
-        green = GreenSocket(plain)
+        green: Any = GreenSocket(plain)
         assert green.label == "mine"
         with pytest.raises(AttributeError):
             _ = green.nothing
 
 
-def test_wrapping_a_closed_socket_is_fine():
+def test_wrapping_a_closed_socket_is_fine() -> None:
     plain = socket.socket()
     plain.close()
     assert GreenSocket(plain).fileno() == -1
 
 
-def test_forgotten_socket_closes_its_descriptor():
+def test_forgotten_socket_closes_its_descriptor() -> None:
     left, right = make_pair()
     reader_side = left.fileno()
     holder = [left]
@@ -604,16 +614,16 @@ def test_forgotten_socket_closes_its_descriptor():
     right.close()
 
 
-def test_subclass_that_skips_init_is_collected_silently():
+def test_subclass_that_skips_init_is_collected_silently() -> None:
     class Lazy(GreenSocket):
-        def __init__(self):
+        def __init__(self) -> None:
             pass
 
     Lazy()
     gc.collect()
 
 
-def test_shutdown_safe_ignores_only_what_is_not_connected(tcp_pair):
+def test_shutdown_safe_ignores_only_what_is_not_connected(tcp_pair: Any) -> None:
     client, _ = tcp_pair
     shutdown_safe(client)
     with GreenSocket() as alone:
@@ -621,7 +631,7 @@ def test_shutdown_safe_ignores_only_what_is_not_connected(tcp_pair):
     shutdown_safe(alone)
 
 
-def test_unix_backlog_that_is_full_is_waited_for(tmp_path):
+def test_unix_backlog_that_is_full_is_waited_for(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
     with GreenSocket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -636,7 +646,7 @@ def test_unix_backlog_that_is_full_is_waited_for(tmp_path):
             client.close()
 
 
-def test_names_are_resolved_while_others_run():
+def test_names_are_resolved_while_others_run() -> None:
     with GreenSocket() as listener:
         listener.bind(("localhost", 0))
         listener.listen()
@@ -648,22 +658,22 @@ def test_names_are_resolved_while_others_run():
 # -- fairness ----------------------------------------------------------------------------------
 
 
-def test_busy_connection_yields_after_its_budget(tcp_pair):
+def test_busy_connection_yields_after_its_budget(tcp_pair: Any) -> None:
     client, server = tcp_pair
-    turns = []
-    other = spawn(lambda: [(turns.append(None), sleep(0)) for _ in range(3)])
+    turns: list[None] = []
+    other = spawn(beat, turns)
     for _ in range(1000):
         client.send(b"x")
         server.recv(1)
-    assert len(turns) == 3
+    assert len(turns) == 5
     other.wait()
 
 
-def test_nonblocking_sockets_never_spend_the_budget(tcp_pair):
+def test_nonblocking_sockets_never_spend_the_budget(tcp_pair: Any) -> None:
     client, server = tcp_pair
     client.setblocking(False)
     server.setblocking(False)
-    turns = []
+    turns: list[None] = []
     other = spawn(turns.append, None)
     for _ in range(1000):
         client.send(b"x")
@@ -675,7 +685,7 @@ def test_nonblocking_sockets_never_spend_the_budget(tcp_pair):
 # -- other loops and libraries -------------------------------------------------------------------
 
 
-def test_socket_used_in_another_os_thread_parks_on_the_hub_there(tcp_pair):
+def test_socket_used_in_another_os_thread_parks_on_the_hub_there(tcp_pair: Any) -> None:
     client, server = tcp_pair
     client.sendall(b"here")
     assert server.recv(10) == b"here"
@@ -689,12 +699,12 @@ def test_socket_used_in_another_os_thread_parks_on_the_hub_there(tcp_pair):
     assert got == [b"there"]
 
 
-def test_close_wakes_a_reader_in_another_os_thread(tcp_pair):
+def test_close_wakes_a_reader_in_another_os_thread(tcp_pair: Any) -> None:
     _, server = tcp_pair
     parked = threading.Event()
     errors = []
 
-    def read():
+    def read() -> None:
         spawn(parked.set)
         try:
             server.recv(1)
@@ -709,7 +719,7 @@ def test_close_wakes_a_reader_in_another_os_thread(tcp_pair):
     assert errors == [errno.EBADF]
 
 
-def test_unpatched_ssl_accepts_a_green_socket(tcp_pair):
+def test_unpatched_ssl_accepts_a_green_socket(tcp_pair: Any) -> None:
     client, server = tcp_pair
     authority = trustme.CA()
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -717,7 +727,7 @@ def test_unpatched_ssl_accepts_a_green_socket(tcp_pair):
     client_context = ssl.create_default_context()
     authority.configure_trust(client_context)
 
-    def serve():
+    def serve() -> None:
         with server_context.wrap_socket(server, server_side=True) as tls:
             tls.sendall(tls.recv(100).upper())
 
@@ -729,11 +739,11 @@ def test_unpatched_ssl_accepts_a_green_socket(tcp_pair):
     worker.join(5)
 
 
-def test_asyncio_takes_a_green_socket(tcp_pair):
+def test_asyncio_takes_a_green_socket(tcp_pair: Any) -> None:
     client, server = tcp_pair
     client.sendall(b"ping\n")
 
-    async def talk():
+    async def talk() -> None:
         server.setblocking(False)
         reader, writer = await asyncio.open_connection(sock=server)
         line = await reader.readline()

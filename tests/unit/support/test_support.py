@@ -1,6 +1,7 @@
 """The helpers old programs import."""
 
 import errno
+from typing import Any
 
 import greenlet
 import pytest
@@ -17,11 +18,11 @@ from eventlet.support import greenlets
         (ValueError(), None),
     ],
 )
-def test_errno_of_an_exception(exc, code):
+def test_errno_of_an_exception(exc: Any, code: Any) -> None:
     assert support.get_errno(exc) == code
 
 
-def test_bytes_become_text_and_text_stays():
+def test_bytes_become_text_and_text_stays() -> None:
     assert support.bytes_to_str(b"abc") == "abc"
     assert support.bytes_to_str("abc") == "abc"
     assert support.bytes_to_str(b"caf\xc3\xa9", "utf-8") == "café"
@@ -29,7 +30,7 @@ def test_bytes_become_text_and_text_stays():
         support.bytes_to_str(b"\xff")
 
 
-def test_greenlet_names_are_greenlets_own():
+def test_greenlet_names_are_greenlets_own() -> None:
     assert greenlets.getcurrent is greenlet.getcurrent
     assert greenlets.GreenletExit is greenlet.GreenletExit
     assert greenlets.greenlet is greenlet.greenlet
