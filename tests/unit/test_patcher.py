@@ -237,6 +237,7 @@ def test_a_script_can_be_run_patched(tmp_path: Path) -> None:
 ISOLATED = [
     "patched_program.py",
     "patched_fork.py",
+    "patched_early_thread.py",
     "patched_original.py",
     "patched_undo.py",
     "patched_imports.py",

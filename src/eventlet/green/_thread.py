@@ -184,7 +184,7 @@ def _run(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[st
 def _ended(thread: Any, handle: "_ThreadHandle | None") -> None:
     """Tell those who wait for a thread; also when it was killed before it ran."""
     sentinel = getattr(thread, "_sentinel", None)
-    if sentinel is not None and sentinel.locked():
+    if sentinel is not None:
         sentinel.release()
     if handle is not None:
         handle._set_done()
@@ -235,12 +235,58 @@ _ordinary_sentinel: Any = getattr(real, "_set_sentinel", None)
 _ordinary_shutdown: Any = getattr(real, "_shutdown", None)
 
 
+class Sentinel:
+    """What `Thread._tstate_lock` is up to Python 3.12: held while a thread runs.
+
+    It looks like a lock, but once released it stays free: everybody who waits to acquire it
+    goes on, and none of them holds it then. `threading` relies on that in `_stop`, and a lock
+    that is handed to the first of several waiters would break it.
+    """
+
+    def __init__(self) -> None:
+        self._forget()
+
+    def _forget(self) -> None:
+        self._is_held = False
+        self._has_ended = False
+        self._waiters = WaitQueue()
+
+    _at_fork_reinit = _forget
+
+    def locked(self) -> bool:
+        """Whether the thread runs."""
+        return self._is_held
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Note that the thread runs, the first time; later park until it has ended."""
+        if not self._is_held:
+            self._is_held = not self._has_ended
+            return True
+        if not blocking:
+            return False
+        hub = get_hub()
+        ticket = hub.ticket()
+        self._waiters.append(ticket)
+        try:
+            if self._is_held:
+                hub.park(ticket, None if timeout < 0 else timeout)
+        finally:
+            self._waiters.discard(ticket)
+        return not self._is_held
+
+    def release(self) -> None:
+        """Note that the thread has ended; again, by those who waited, it does nothing."""
+        self._is_held = False
+        self._has_ended = True
+        self._waiters.wake_all()
+
+
 def _set_sentinel() -> Any:
-    """Make a lock that is released when the calling thread ends. For Python up to 3.12."""
+    """Make a sentinel that is released when the calling thread ends. For Python up to 3.12."""
     thread: Any = getcurrent()
     if thread.parent is None and native_ident() != os_main_thread().ident:
         return _ordinary_sentinel()  # an OS thread, whose end only the interpreter sees
-    thread._sentinel = sentinel = Lock()
+    thread._sentinel = sentinel = Sentinel()
     return sentinel
 
 

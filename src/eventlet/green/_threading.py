@@ -15,15 +15,17 @@ from weakref import ref
 
 from greenlet import GreenletExit, getcurrent
 
+from eventlet._core.current import existing_hub, get_hub
 from eventlet._core.thread import GreenThread
 from eventlet._errors import MainloopBlocked
 from eventlet._unpatched import get_ident as native_ident
 from eventlet.event import Event
-from eventlet.green._thread import get_ident
+from eventlet.green._thread import Sentinel, get_ident
+from eventlet.green._thread import _ThreadHandle as ThreadHandle
 from eventlet.lock import Lock
 
-__all__ = ["condition_wait", "current_thread_for", "green_thread_class", "quiet_hook"]
-__all__ += ["unite", "wait_for_sentinel"]
+__all__ = ["condition_wait", "current_thread_for", "green_thread_class"]
+__all__ += ["join_os_thread_too", "quiet_hook", "unite", "wait_for_sentinel"]
 
 
 def condition_wait(self: Any, timeout: float | None = None) -> bool:
@@ -76,22 +78,56 @@ def condition_wait(self: Any, timeout: float | None = None) -> bool:
 
 
 def wait_for_sentinel(ordinary: Callable[..., None]) -> Callable[..., None]:
-    """Make `Thread._wait_for_tstate_lock` of Python up to 3.12 safe to interrupt.
+    """Make `Thread._wait_for_tstate_lock` of Python up to 3.12 park and safe to interrupt.
 
     The standard one takes a lock that is held after an interrupt for one it has acquired
-    itself, releases it, and the thread counts as ended while it runs. Ours never is: an
-    interrupted `acquire` of a green lock has not acquired it.
+    itself, releases it, and the thread counts as ended while it runs.
     """
 
     def _wait_for_tstate_lock(self: Any, block: bool = True, timeout: float = -1) -> None:
         sentinel = self._tstate_lock
-        if sentinel is not None and not isinstance(sentinel, Lock):
-            ordinary(self, block, timeout)
-        elif sentinel is not None and sentinel.acquire(block, timeout if block else None):
-            sentinel.release()
-            self._stop()
+        if sentinel is None:
+            return
+        if isinstance(sentinel, Sentinel):
+            if sentinel.acquire(block, timeout):
+                self._stop()
+            return
+        if block and existing_hub() is not None:
+            _wait_for_os_thread(lambda: not sentinel.locked(), None if timeout < 0 else timeout)
+            block, timeout = False, -1
+        ordinary(self, block, timeout)
 
     return _wait_for_tstate_lock
+
+
+def join_os_thread_too(ordinary: Callable[..., None]) -> Callable[..., None]:
+    """Make `Thread.join` of Python 3.13 and later park also for an OS thread."""
+
+    def join(self: Any, timeout: float | None = None) -> None:
+        handle: Any = getattr(self, "_handle", None)
+        is_os_thread = handle is not None and not isinstance(handle, ThreadHandle)
+        if is_os_thread and self.ident not in (None, get_ident()) and existing_hub() is not None:
+            _wait_for_os_thread(handle.is_done, timeout)
+            timeout = 0
+        ordinary(self, timeout)
+
+    return join
+
+
+def _wait_for_os_thread(has_ended: Callable[[], bool], timeout: float | None) -> None:
+    """Look, at least every 10 ms, for the end of an OS thread, which cannot wake us."""
+    hub = get_hub()
+    deadline = None if timeout is None else hub.clock() + timeout
+    pause = 0.0005
+    while not has_ended():
+        left = pause if deadline is None else deadline - hub.clock()
+        if left <= 0:
+            return
+        hub.park(hub.ticket(), min(pause, left))
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+_LONGEST_PAUSE = 0.01
 
 
 def quiet_hook(ordinary: Callable[[Any], object]) -> Callable[[Any], None]:
@@ -214,6 +250,7 @@ def unite(set_attribute: Callable[[Any, str, Any], None], real: Any, green: Any)
         set_attribute(real.Thread, "_wait_for_tstate_lock", wait_for_sentinel(ordinary))
         _give_green_sentinel(set_attribute, real, main_thread)
     else:
+        set_attribute(real.Thread, "join", join_os_thread_too(real.Thread.join))
         set_attribute(main_thread, "_handle", real._make_thread_handle(main_thread.ident))
     if real.excepthook is real.__excepthook__:
         set_attribute(real, "excepthook", quiet_hook(real.excepthook))
@@ -230,7 +267,8 @@ def _give_green_sentinel(
 ) -> None:
     """Let joining the main thread park; at its end `threading` releases what is found here."""
     ordinary = main_thread._tstate_lock
-    sentinel = Lock(0)
+    sentinel = Sentinel()
+    sentinel.acquire()
     set_attribute(main_thread, "_tstate_lock", sentinel)
     if ordinary in real._shutdown_locks:
         set_attribute(real, "_shutdown_locks", real._shutdown_locks - {ordinary} | {sentinel})

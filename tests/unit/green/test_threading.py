@@ -76,6 +76,21 @@ def test_a_join_that_is_timed_out_leaves_the_thread_running() -> None:
     assert not thread.is_alive()
 
 
+def test_several_may_join_one_thread() -> None:
+    thread = threading.Thread(target=sleep, args=(0.02,))
+    thread.start()
+    joined: list[bool] = []
+
+    def join() -> None:
+        thread.join()
+        joined.append(thread.is_alive())
+
+    for joiner in [spawn(join) for _ in range(3)]:
+        joiner.wait()
+
+    assert joined == [False] * 3
+
+
 def test_a_killed_thread_ends_silently(capsys: pytest.CaptureFixture[str]) -> None:
     import greenlet
 
