@@ -49,7 +49,11 @@ def sleep(seconds: float = 0) -> None:
         RuntimeError: called with more than 0 in the hub's own greenlet.
     """
     hub = get_hub()
-    if seconds > 0:
+    try:
+        waits = seconds > 0
+    except TypeError:
+        raise TypeError(f"sleep() takes a number of seconds, not {seconds!r}") from None
+    if waits:
         hub.park(hub.ticket(), seconds)
     elif getcurrent() is not hub.greenlet:
         hub.yield_()

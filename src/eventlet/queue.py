@@ -432,4 +432,7 @@ class LifoQueue(Queue[T]):
 
 
 def _limit(maxsize: int | None) -> int | None:
-    return None if maxsize is None or maxsize < 0 else maxsize
+    try:
+        return None if maxsize is None or maxsize < 0 else maxsize
+    except TypeError:
+        raise TypeError(f"a queue holds a number of items or None, not {maxsize!r}") from None

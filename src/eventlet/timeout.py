@@ -44,6 +44,8 @@ class Timeout(BaseException):
                 "Timeout(exception=...) takes None, a bool, an exception class or instance, "
                 f"not {exception!r}"
             )
+        if seconds is not None and not hasattr(seconds, "__float__"):
+            raise TypeError(f"a Timeout takes a number of seconds or None, not {seconds!r}")
         super().__init__()
         self.seconds = seconds
         self.exception = exception

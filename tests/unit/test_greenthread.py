@@ -372,3 +372,9 @@ def test_exc_after_none_is_inert() -> None:
 def test_the_old_names_of_timeouts_are_here() -> None:
     assert greenthread.TimeoutError is Timeout
     assert greenthread.with_timeout is with_timeout
+
+
+@pytest.mark.parametrize("seconds", [None, "1"])
+def test_sleep_names_what_is_no_number(seconds: Any) -> None:
+    with pytest.raises(TypeError, match=f"number of seconds, not {seconds!r}"):
+        sleep(seconds)

@@ -897,3 +897,8 @@ def test_dismissing_actors_ends_them() -> None:
     dismiss([actor])
 
     assert not actor.is_waiting
+
+
+def test_a_size_that_is_no_number_is_refused_by_name() -> None:
+    with pytest.raises(TypeError, match="not 'x'"):
+        Queue("x")  # type: ignore[arg-type]  # the point

@@ -391,3 +391,9 @@ def test_wrap_is_timeout_marks_what_a_function_returns() -> None:
     assert isinstance(made, Failure)
     assert made.args == ("LATE",)
     assert is_timeout(made)
+
+
+@pytest.mark.parametrize("seconds", ["1", b"1", [], object()])
+def test_seconds_that_are_no_number_are_refused_by_name(seconds: Any) -> None:
+    with pytest.raises(TypeError, match="number of seconds or None, not"):
+        Timeout(seconds)

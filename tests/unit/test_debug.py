@@ -1,0 +1,59 @@
+"""The switches of `debug`."""
+
+import socket
+
+import pytest
+
+from eventlet import debug, greenpool
+from eventlet.greenio import GreenSocket
+from eventlet.greenthread import sleep, spawn
+from eventlet.hubs import get_hub
+
+
+@pytest.fixture
+def several_readers():
+    debug.hub_prevent_multiple_readers(False)
+    yield
+    debug.hub_prevent_multiple_readers()
+
+
+@pytest.fixture
+def silence():
+    debug.hub_exceptions(False)
+    yield
+    debug.hub_exceptions()
+
+
+@pytest.mark.usefixtures("several_readers")
+def test_several_readers_are_served_first_come_first_served():
+    left, right = (GreenSocket(end) for end in socket.socketpair())
+    readers = [spawn(right.recv, 1) for _ in range(3)]
+    sleep(0)
+    for piece in (b"a", b"b", b"c"):
+        left.sendall(piece)
+        sleep(0.01)
+    assert [reader.wait() for reader in readers] == [b"a", b"b", b"c"]
+    left.close()
+    right.close()
+
+
+def test_second_reader_is_an_error_again():
+    left, right = (GreenSocket(end) for end in socket.socketpair())
+    first = spawn(right.recv, 1)
+    sleep(0)
+    with pytest.raises(RuntimeError, match="hub_prevent_multiple_readers"):
+        right.recv(1)
+    first.kill()
+    left.close()
+    right.close()
+
+
+@pytest.mark.usefixtures("silence")
+def test_exceptions_are_silent_when_asked(capsys):
+    assert not greenpool.DEBUG
+    failing = spawn(int, "x")
+    with pytest.raises(ValueError, match="invalid"):
+        failing.wait()
+    get_hub().call_soon(int, "y")
+    sleep(0)
+    assert capsys.readouterr().err == ""
