@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from eventlet._protocols.chunked import ChunkReadError
-from eventlet._protocols.http1 import HeaderLineTooLong, HeadersTooLarge, HeadLimits
+from eventlet._protocols.head_collector import HeadLimits
+from eventlet._protocols.refusals import HeaderLineTooLong, HeadersTooLarge
 from eventlet._server.access_log import (
     DEFAULT_LOG_FORMAT,
     AccessLog,

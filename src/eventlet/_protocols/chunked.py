@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 
 from eventlet._errors import EventletError
-from eventlet._protocols.http1 import BadRequest, cgi_name
+from eventlet._protocols.http1 import cgi_name
+from eventlet._protocols.refusals import BadRequest
 
 __all__ = [
     "LAST_CHUNK",

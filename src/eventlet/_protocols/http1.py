@@ -2,8 +2,8 @@
 
 Theory of operation
 -------------------
-A head is everything up to the first empty line. `HeadCollector` finds that end in bytes that
-come in pieces and refuses what can never become a head; `HeadParser` takes one whole head and
+A head is everything up to the first empty line. `HeadCollector`, next door, finds that end in
+bytes that come in pieces and refuses what can never become a head; `HeadParser` takes one whole head and
 either gives its `RequestLine` and `HeaderFields` or raises `RequestRefused`. Both see the bytes
 of one message only: the body is framed as the fields say (a length, chunked, or none), and what
 follows the body is the next head. Nothing here knows of sockets, clocks or threads.
@@ -39,28 +39,28 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from eventlet._errors import EventletError
+from eventlet._protocols.refusals import (
+    MAX_FIELDS,
+    BadRequest,
+    RequestRefused,
+    TooManyFields,
+    UnsupportedCoding,
+    UnsupportedVersion,
+)
 
 __all__ = [
-    "HeadCollector",
-    "HeadLimits",
     "HeadParser",
     "HeaderFields",
-    "HeaderLineTooLong",
-    "HeadersTooLarge",
     "RequestLine",
-    "RequestRefused",
     "cgi_name",
     "is_host",
     "parse_request_line",
 ]
 
-MAX_FIELDS = 100
-
 # Everything that may stand in a head: no control character but TAB, CR and LF.
-_HEAD_BYTES = bytes(c for c in range(256) if (c >= 32 and c != 127) or c in b"\t\r\n")
+HEAD_BYTES = bytes(c for c in range(256) if (c >= 32 and c != 127) or c in b"\t\r\n")
 # The same without line ends.
-_LINE_BYTES = bytes(c for c in _HEAD_BYTES if c not in b"\r\n")
+_LINE_BYTES = bytes(c for c in HEAD_BYTES if c not in b"\r\n")
 _LINE_ENDS = b"\r\n" * MAX_FIELDS
 # One header line, from the line end before it; see `_parse_fields` for what makes this exact.
 _FIELD = re.compile(r"\r\n([^:]+):[ \t]*((?:[^\r]*[^\r \t])?)")
@@ -79,96 +79,6 @@ _MAX_LENGTH_DIGITS = 18
 _INNER_CODINGS = frozenset({"identity", "gzip", "x-gzip", "compress", "x-compress", "deflate"})
 # Fields whose repetition makes two readers disagree; all others are joined by a comma.
 _SINGLE = frozenset({"CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_HOST"})
-
-
-class RequestRefused(EventletError, ValueError):
-    """The peer sent what we cannot or will not serve; the connection must be closed.
-
-    Attributes:
-        status: the HTTP status to answer with.
-        phrase: its reason phrase.
-        detail: what is wrong, for the log; never contains the peer's bytes.
-    """
-
-    def __init__(self, status: int, phrase: str, detail: str) -> None:
-        self.status = status
-        self.phrase = phrase
-        self.detail = detail
-        super().__init__(f"{status} {phrase}: {detail}")
-
-
-class BadRequest(RequestRefused):
-    """The request is malformed or ambiguous."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(400, "Bad Request", detail)
-
-
-class RequestLineTooLong(RequestRefused):
-    """The request line reaches the limit."""
-
-    def __init__(self, limit_bytes: int) -> None:
-        super().__init__(414, "Request URI Too Long", f"request line of {limit_bytes} bytes")
-
-
-class HeaderLineTooLong(RequestRefused):
-    """One header line reaches the limit."""
-
-    def __init__(self, limit_bytes: int) -> None:
-        super().__init__(400, "Header Line Too Long", f"header line of {limit_bytes} bytes")
-
-
-class HeadersTooLarge(RequestRefused):
-    """All header lines together exceed the limit."""
-
-    def __init__(self, limit_bytes: int) -> None:
-        super().__init__(400, "Headers Too Large", f"header lines over {limit_bytes} bytes")
-
-
-class TooManyFields(RequestRefused):
-    """The request has more than `MAX_FIELDS` header fields."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            431, "Request Header Fields Too Large", f"more than {MAX_FIELDS} header fields"
-        )
-
-
-class UnsupportedVersion(RequestRefused):
-    """The request is of another major version of HTTP."""
-
-    def __init__(self) -> None:
-        super().__init__(505, "HTTP Version Not Supported", "not a version of HTTP/1")
-
-
-class UnsupportedCoding(RequestRefused):
-    """The body has a transfer coding that nobody here knows."""
-
-    def __init__(self) -> None:
-        super().__init__(501, "Not Implemented", "unknown transfer coding")
-
-
-class HeadLimits(NamedTuple):
-    """How long the parts of a head may be, in bytes, line ends included.
-
-    A line that *reaches* its limit is refused, the total only when it *exceeds* its own; the
-    request line does not count towards the total.
-    """
-
-    request_line: int = 8192
-    header_line: int = 8192
-    total: int = 65536
-
-    def check(self, head: bytes) -> None:
-        """Refuse a whole head (without its empty line) that breaks a limit."""
-        lines = head.split(b"\r\n")
-        if len(lines[0]) + 2 >= self.request_line:
-            raise RequestLineTooLong(self.request_line)
-        for line in lines[1:]:
-            if len(line) + 2 >= self.header_line:
-                raise HeaderLineTooLong(self.header_line)
-        if len(head) - len(lines[0]) > self.total:
-            raise HeadersTooLarge(self.total)
 
 
 class RequestLine(NamedTuple):
@@ -310,7 +220,7 @@ def _parse_fields(block: bytes, chunked_wins: bool) -> HeaderFields:
 
 def _find_fault(block: bytes) -> RequestRefused:
     """Say what is wrong with the header lines."""
-    if block.translate(None, _HEAD_BYTES):
+    if block.translate(None, HEAD_BYTES):
         return BadRequest("control character in a header line")
     lines = block.split(b"\r\n")
     if any(b"\r" in line or b"\n" in line for line in lines):
@@ -375,82 +285,3 @@ def _parse_length(value: str) -> int:
     if not (value.isascii() and value.isdigit() and len(value) <= _MAX_LENGTH_DIGITS):
         raise BadRequest("Content-Length is not a number")
     return int(value)
-
-
-class HeadCollector:
-    """Gather one head from bytes that come in pieces, and refuse early.
-
-    Empty lines before the request line are skipped; they count towards the total, so that
-    they have an end. What is plainly not HTTP (a TLS greeting, lines that end in LF alone) is
-    refused as soon as it shows, rather than when an empty line follows.
-    """
-
-    def __init__(self, limits: HeadLimits) -> None:
-        self._limits = limits
-        self._data = bytearray()
-        self._skipped = 0
-        self._line_start = 0  # of the line that is not complete yet
-
-    def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
-        """Add bytes.
-
-        Returns:
-            The head without its empty line and what came behind it, or None when more is
-            needed.
-
-        Raises:
-            RequestRefused: this cannot become a request.
-        """
-        whole = self._data
-        if len(whole) <= 1:  # nothing yet, or half of an empty line
-            data = self._skip_empty_lines(bytes(whole) + data)
-            whole.clear()
-        whole += data
-        if whole == b"\r":
-            return None
-        searched = max(0, len(whole) - len(data) - 3)
-        end = whole.find(b"\r\n\r\n", searched)
-        if end < 0:
-            self._check_part(data)
-            return None
-        head = bytes(whole[:end])
-        self._limits.check(head)
-        return head, bytes(whole[end + 4 :])
-
-    def __bool__(self) -> bool:
-        """Tell whether any byte of a head has come."""
-        return bool(self._data)
-
-    def _skip_empty_lines(self, data: bytes) -> bytes:
-        start = 0
-        while data.startswith(b"\r\n", start):
-            start += 2
-        self._skipped += start
-        if self._skipped > self._limits.total:
-            raise HeadersTooLarge(self._limits.total)
-        return data[start:]
-
-    def _check_part(self, data: bytes) -> None:
-        """Refuse a head that is not complete yet for what it has already."""
-        if data.translate(None, _HEAD_BYTES):
-            raise BadRequest("control character in the head")
-        whole, limits = self._data, self._limits
-        while (line_end := whole.find(b"\n", self._line_start)) >= 0:
-            line = whole[self._line_start : line_end + 1]
-            if not line.endswith(b"\r\n") or b"\r" in line[:-2]:
-                raise BadRequest("line end other than CRLF")
-            self._check_line(len(line))
-            if self._line_start == 0:
-                parse_request_line(bytes(line[:-2]))
-            self._line_start = line_end + 1
-        self._check_line(len(whole) - self._line_start)
-        request_line_end = whole.find(b"\n") + 1
-        if request_line_end and len(whole) - request_line_end > limits.total:
-            raise HeadersTooLarge(limits.total)
-
-    def _check_line(self, length: int) -> None:
-        if self._line_start == 0:
-            if length >= self._limits.request_line:
-                raise RequestLineTooLong(self._limits.request_line)
-        elif length >= self._limits.header_line:
-            raise HeaderLineTooLong(self._limits.header_line)

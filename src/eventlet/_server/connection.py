@@ -19,20 +19,16 @@ on upwards once the clean-up is done.
 from __future__ import annotations
 
 import socket as stdlib_socket
-import ssl
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from eventlet._protocols.chunked import ChunkReadError, check_beginning
-from eventlet._protocols.http1 import (
-    BadRequest,
-    HeaderFields,
-    HeadLimits,
-    HeadParser,
-    RequestLine,
-    RequestRefused,
-)
+from eventlet._protocols.head_collector import HeadLimits
+from eventlet._protocols.http1 import HeaderFields, HeadParser, RequestLine
+from eventlet._protocols.refusals import BadRequest, RequestRefused
 from eventlet._server.access_log import AccessLog, ServerLog
+from eventlet._server.closing import end_tls, linger
 from eventlet._server.environ import (
     Environ,
     addr_to_host_port,
@@ -43,7 +39,7 @@ from eventlet._server.environ import (
 )
 from eventlet._server.request_body import CONTINUE_LINE, Input
 from eventlet._server.request_stream import RequestStream
-from eventlet._server.request_target import split_target
+from eventlet._server.request_target import RequestTarget, split_target
 from eventlet._server.response import Response
 from eventlet._server.response_head import ResponseStyle
 from eventlet._server.takeover import TakeOver
@@ -58,8 +54,6 @@ STATE_CLOSE = "close"
 
 HEAD_SECONDS = 60.0  # from the first byte of a head, or of a TLS handshake, to the last
 DRAIN_BYTES = 1024 * 1024  # of an unread body, to be able to use the connection again
-LINGER_BYTES = 65536  # after our FIN, so that no RST overtakes what we sent
-LINGER_SECONDS = 1.0
 
 _LOGGED_LINE = 1024  # characters of a request line that was refused
 
@@ -125,7 +119,7 @@ class Connection:
             if isinstance(sock.getpeername(), tuple):
                 sock.setsockopt(stdlib_socket.IPPROTO_TCP, stdlib_socket.TCP_NODELAY, 1)
             self._environ = connection_environ(
-                server.get_environ(), sock, self.client_address, self._set_idle
+                server.get_environ(), sock, self.client_address, partial(set_idle, self.conn_state)
             )
         except OSError as exc:
             self._debug(f"gone before the first request: {exc}")
@@ -155,46 +149,17 @@ class Connection:
         self.socket.settimeout(timeout)
 
     def _end(self) -> None:
-        """End our side; then read a little, if the client may still be sending.
-
-        Bytes that come after the close are answered with a reset, which would destroy what the
-        client has not read yet.
-        """
-        self._set_idle()
-        sock = self.socket
-        deadline = monotonic() + LINGER_SECONDS
-        left = LINGER_BYTES
+        self._leave_request()
         try:
-            if is_tls(sock):
-                self._end_tls()
-            if not self._may_hear_more:
-                return
-            sock.shutdown(stdlib_socket.SHUT_WR)
-            while left > 0 and (seconds := deadline - monotonic()) > 0:
-                sock.settimeout(seconds)
-                data = sock.recv(left)
-                if not data:
-                    break
-                left -= len(data)
-        except OSError:
-            return  # gone: nothing is left to protect
-
-    def _end_tls(self) -> None:
-        """Send close-notify, without which a response that ends with the connection is torn."""
-        self.socket.settimeout(0.0)
-        try:
-            self.socket.unwrap()
-        except ssl.SSLWantReadError:
-            return  # sent; most clients never send theirs, so nobody waits for it
+            if is_tls(self.socket):
+                end_tls(self.socket)
+            if self._may_hear_more:
+                linger(self.socket)
         except (OSError, ValueError) as exc:
-            self._debug(f"TLS ended without notice ({exc})")
+            self._debug(f"ended without ceremony ({exc})")
 
-    def _set_idle(self) -> None:
-        self._enter(STATE_IDLE)
-
-    def _enter(self, state: str) -> None:
-        if self.conn_state[2] != STATE_CLOSE:
-            self.conn_state[2] = state
+    def _leave_request(self) -> None:
+        set_idle(self.conn_state)
 
     def _debug(self, what: str) -> None:
         self.server.journal.detail(f"{what} {self.client_address!r}")
@@ -203,38 +168,13 @@ class Connection:
 
     def _serve_next(self) -> bool:
         """Wait for one request and answer it; tell whether there may be another."""
-        state = self.conn_state
-        if state[2] == STATE_CLOSE:
+        if self.conn_state[2] == STATE_CLOSE:
             return False
-        state[2] = STATE_IDLE
-        raw = b""
-        try:
-            raw = self._stream.read_head(self._idle_seconds)
-            if not raw:
-                self._may_hear_more = False
-                return False
-            if state[2] != STATE_CLOSE:
-                state[2] = STATE_REQUEST
-            line, fields = self._parser.parse(raw)
-            target = split_target(line.method, line.target)
-            if fields.is_chunked:
-                check_beginning(self._stream.peek())
-        except (RequestRefused, ChunkReadError) as exc:
-            self._enter(STATE_REQUEST)
-            self._refuse(exc if isinstance(exc, RequestRefused) else BadRequest(exc.detail), raw)
+        self.conn_state[2] = STATE_IDLE
+        request = self._read_request()
+        if request is None:
             return False
-        except TimeoutError:
-            self._debug("timed out")
-            return False
-        except OSError:
-            self._may_hear_more = False
-            return False
-
-        access_log = self.server.access_log
-        began = 0.0 if access_log is None else monotonic()
-        if fields is not self._fields:
-            self._fields = fields
-            self._fields_environ = fields_environ(self._environ, fields)
+        line, fields, target = request
         body = self._make_body(line, fields)
         client_keeps = not fields.closes and (line.minor == 1 or fields.keeps)
         response = Response(
@@ -246,6 +186,51 @@ class Connection:
             fields.closes or fields.keeps,
             body,
         )
+        self._answer(line, fields, target, body, response)
+        if response.keep_alive and self.conn_state[2] != STATE_CLOSE:
+            return body.is_at_end() or self._drain(body)
+        if not client_keeps and body.is_at_end() and not self._stream.peek():
+            self._may_hear_more = False
+        return False
+
+    def _read_request(self) -> tuple[RequestLine, HeaderFields, RequestTarget] | None:
+        raw = b""
+        try:
+            raw = self._stream.read_head(self._idle_seconds)
+            if not raw:
+                self._may_hear_more = False
+                return None
+            if self.conn_state[2] != STATE_CLOSE:
+                self.conn_state[2] = STATE_REQUEST
+            line, fields = self._parser.parse(raw)
+            target = split_target(line.method, line.target)
+            if fields.is_chunked:
+                check_beginning(self._stream.peek())
+            return line, fields, target
+        except RequestRefused as exc:
+            self._refuse(exc, raw)
+        except ChunkReadError as exc:
+            self._refuse(BadRequest(exc.detail), raw)
+        except TimeoutError:
+            self._debug("timed out")
+        except OSError as exc:
+            self._debug(f"failed between requests ({exc})")
+            self._may_hear_more = False
+        return None
+
+    def _answer(
+        self,
+        line: RequestLine,
+        fields: HeaderFields,
+        target: RequestTarget,
+        body: Input,
+        response: Response,
+    ) -> None:
+        access_log = self.server.access_log
+        began = 0.0 if access_log is None else monotonic()
+        if fields is not self._fields:
+            self._fields = fields
+            self._fields_environ = fields_environ(self._environ, fields)
         environ = request_environ(self._fields_environ, line, target, body)
         hooks = environ["eventlet.posthooks"]
         try:
@@ -257,11 +242,6 @@ class Connection:
             hooks = environ.get("eventlet.posthooks", hooks)
             if hooks:
                 self._run_hooks(hooks, environ)
-        if response.keep_alive:
-            return body.is_at_end() or self._drain(body)
-        if not client_keeps and body.is_at_end() and not self._stream.peek():
-            self._may_hear_more = False
-        return False
 
     def _make_body(self, line: RequestLine, fields: HeaderFields) -> Input:
         expects = fields.variables.get("HTTP_EXPECT")
@@ -300,7 +280,7 @@ class Connection:
             self.server.journal.note(f"application error: {response.complaint}")
 
     def _send(self, result: Any, environ: Environ, response: Response, body: Input) -> None:
-        if self.conn_state[2] == STATE_CLOSE or body.is_held_back():
+        if self.conn_state[2] == STATE_CLOSE:
             response.keep_alive = False
         if hasattr(result, "__len__"):
             if not (TakeOver.was_ever_used and self.server.took_over()):
@@ -320,6 +300,8 @@ class Connection:
 
     def _refuse(self, refusal: RequestRefused, raw: bytes) -> None:
         """Answer a head that is none; nobody knows its method, so there is no body either."""
+        if self.conn_state[2] != STATE_CLOSE:
+            self.conn_state[2] = STATE_REQUEST
         self._debug(f"refused ({refusal.detail})")
         status = f"{refusal.status} {refusal.phrase}"
         answer = f"HTTP/1.0 {status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode()
@@ -358,7 +340,7 @@ class Connection:
 
     def _drain(self, body: Input) -> bool:
         """Get rid of an unread body; tell whether the connection can be used again."""
-        self._set_idle()
+        self._leave_request()
         try:
             return body.drain(DRAIN_BYTES)
         except (OSError, ValueError) as exc:
@@ -392,6 +374,12 @@ class Connection:
                 func(environ, *args, **kwargs)
             except (Exception, Timeout):
                 self.server.journal.traceback()
+
+
+def set_idle(conn_state: list[Any]) -> None:
+    """Mark a connection as one that a stopping server need not wait for."""
+    if conn_state[2] != STATE_CLOSE:
+        conn_state[2] = STATE_IDLE
 
 
 class _InterimWriter:

@@ -91,6 +91,8 @@ def accept_connections(
         try:
             _stop(connections, journal)
             pool.waitall()
+            for _, client, _ in connections.values():
+                client.close()  # killed before its green thread had begun
         finally:
             journal.note(f"wsgi exited, is_accepting={is_accepting()}")
             sock.close()

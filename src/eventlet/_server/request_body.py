@@ -198,12 +198,18 @@ class Input:
         """
         if self.wfile is None:
             raise ValueError("the client does not wait for 100 Continue")
+        if self.headers_sent:
+            raise ValueError("100 Continue comes before the response, which has begun")
         self.should_send_hundred_continue = False
         if self.chunk_length == 0:
             self.chunk_length = -1
             self.position = 0
         line = self.wfile_line or CONTINUE_LINE
-        self.wfile.write(line + self._continue_fields + b"\r\n")
+        try:
+            self.wfile.write(line + self._continue_fields + b"\r\n")
+        except OSError as exc:
+            self.failure = exc
+            raise
 
     def is_held_back(self) -> bool:
         """Tell whether the client announced a body that it sends after `100 Continue` only."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from eventlet._protocols.http1 import HeadCollector, HeadLimits
+from eventlet._protocols.head_collector import HeadCollector, HeadLimits
 from eventlet._unpatched import monotonic
 
 __all__ = ["RECEIVE_BYTES", "RequestStream"]

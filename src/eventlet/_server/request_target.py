@@ -9,7 +9,8 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
-from eventlet._protocols.http1 import BadRequest, is_host
+from eventlet._protocols.http1 import is_host
+from eventlet._protocols.refusals import BadRequest
 
 __all__ = ["RequestTarget", "split_target"]
 

@@ -45,10 +45,12 @@ class SendingSocket(Protocol):
     def sendall(self, data: bytes, /) -> Any: ...
 
 
-class BeginNotice(Protocol):
-    """Who wants to know that response bytes have gone out."""
+class RequestBody(Protocol):
+    """What a response has to do with the body of its request."""
 
     headers_sent: bool
+
+    def is_held_back(self) -> bool: ...
 
 
 class Response:
@@ -61,7 +63,8 @@ class Response:
         minor: minor version of the request.
         keep_alive: the connection shall be used again, as far as the request goes.
         echoes_keep_alive: the client sent a Connection field and expects one.
-        notice: told once the response has begun.
+        body: of the request; told once the response has begun. If the client holds it back
+            even then, it may or may not send it, and the connection closes.
 
     Attributes:
         is_begun: response bytes have gone out; nothing can be taken back.
@@ -89,7 +92,7 @@ class Response:
         minor: int,
         keep_alive: bool,
         echoes_keep_alive: bool,
-        notice: BeginNotice,
+        body: RequestBody,
     ) -> None:
         self._sendall = sock.sendall
         self._style = style
@@ -97,7 +100,7 @@ class Response:
         self._minor = minor
         self.keep_alive = keep_alive
         self._echoes_keep_alive = echoes_keep_alive
-        self._notice = notice
+        self._body = body
 
     # --- what the application calls ---------------------------------------------------
 
@@ -245,6 +248,8 @@ class Response:
         else:
             self._framing = _BY_CLOSE
             self.keep_alive = False
+        if self._body.is_held_back():
+            self.keep_alive = False
         if head.closes:
             self.keep_alive = False
         elif not self.keep_alive:
@@ -307,7 +312,7 @@ class Response:
         """Send the head, if any, and a piece of the body, in one call when they are small."""
         if not self.is_begun:
             self.is_begun = True
-            self._notice.headers_sent = True
+            self._body.headers_sent = True
         try:
             if len(data) <= _JOIN_BYTES:
                 data = head + data

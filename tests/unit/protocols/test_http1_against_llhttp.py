@@ -8,7 +8,8 @@ import httptools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventlet._protocols.http1 import HeadParser, RequestRefused
+from eventlet._protocols.http1 import HeadParser
+from eventlet._protocols.refusals import RequestRefused
 
 # One line of a head, mostly good, sometimes not.
 GOOD_NAMES = ["Host", "Accept", "X-A", "x_b", "Content-Length", "Content-Type", "Cookie"]

@@ -162,6 +162,32 @@ def test_stopping_lets_requests_finish_and_closes_the_listener_last() -> None:
     assert site.listener.fileno() == -1
 
 
+def test_stopping_does_not_wait_for_a_body_that_nobody_read() -> None:
+    gate = Gate()
+    with Site(gate) as site, site.connect() as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n")
+        wait_until(lambda: gate.waiting == 1)
+        kill(site.thread)
+        gate.is_open = True
+        assert read_to_end(sock).endswith(b"hello")
+        sock.close()
+        wait_until(lambda: site.thread.dead)
+
+
+def test_a_connection_whose_thread_never_began_is_closed() -> None:
+    class Lazy:
+        def spawn(self, *args: Any) -> None:
+            self.args = args
+
+        def waitall(self) -> None:
+            pass
+
+    with Site(hello, custom_pool=Lazy()) as site, site.connect() as sock:
+        wait_until(lambda: "accepted" in site.log.text)
+        site.stop()
+        assert read_to_end(sock) == b""
+
+
 def test_stopping_twice_ends_the_wait_and_still_closes_the_listener() -> None:
     gate = Gate()
     with Site(gate) as site, site.connect() as sock:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventlet._protocols.chunked import MAX_TRAILER, ChunkReadError
-from eventlet._protocols.http1 import HeadLimits
+from eventlet._protocols.head_collector import HeadLimits
 from eventlet._server.request_body import BodyTruncated, Input
 from eventlet._server.request_stream import RequestStream
 from eventlet._server.response_head import InvalidResponse
@@ -350,6 +350,30 @@ def test_a_resent_interim_response_opens_a_second_chunked_body() -> None:
 def test_a_client_that_does_not_wait_gets_no_interim_response() -> None:
     with pytest.raises(ValueError, match="does not wait"):
         fixed(b"hello").send_hundred_continue_response()
+
+
+def test_nothing_interim_can_be_sent_within_a_response() -> None:
+    body, sink = expecting(b"hello")
+    body.headers_sent = True
+
+    with pytest.raises(ValueError, match="has begun"):
+        body.send_hundred_continue_response()
+
+    assert sink.data == b""
+
+
+def test_a_client_that_is_gone_when_it_should_continue_is_at_fault() -> None:
+    body, sink = expecting(b"hello")
+    error = BrokenPipeError()
+
+    def write(data: bytes) -> None:
+        raise error
+
+    sink.write = write  # type: ignore[method-assign]  # the sink of this test alone
+    with pytest.raises(BrokenPipeError):
+        body.read()
+
+    assert body.failure is error
 
 
 def test_the_socket_can_be_had() -> None:

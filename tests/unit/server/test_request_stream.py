@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from eventlet._protocols.http1 import BadRequest, HeaderLineTooLong, HeadLimits
+from eventlet._protocols.head_collector import HeadLimits
+from eventlet._protocols.refusals import BadRequest, HeaderLineTooLong
 from eventlet._server.request_stream import RECEIVE_BYTES, RequestStream
 
 from tests.unit.server.scripted_socket import ScriptedSocket

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from eventlet._protocols.http1 import BadRequest
+from eventlet._protocols.refusals import BadRequest
 from eventlet._server.request_target import split_target
 
 

@@ -428,6 +428,20 @@ def test_continue_goes_out_with_the_first_read_and_once() -> None:
             assert reply.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
+def test_a_generator_may_read_before_it_answers() -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        body = environ["wsgi.input"].read()
+        start_response("200 OK", [])
+        yield body
+
+    with Site(app) as site, site.connect() as sock:
+        for _ in range(2):
+            sock.sendall(EXPECTING)
+            assert read_until(sock, b"\r\n\r\n") == CONTINUE
+            sock.sendall(b"hello")
+            assert b"Connection" not in read_until(sock, b"0\r\n\r\n")
+
+
 @pytest.mark.parametrize("result", [[b"no"], iter([b"no"])])
 def test_an_answer_without_reading_closes_undrained(result: Any) -> None:
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

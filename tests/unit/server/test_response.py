@@ -17,8 +17,13 @@ def exc_info() -> Any:
     return sys.exc_info()
 
 
-class Notice:
-    headers_sent = False
+class Body:
+    def __init__(self, held_back: bool) -> None:
+        self.headers_sent = False
+        self.held_back = held_back
+
+    def is_held_back(self) -> bool:
+        return self.held_back
 
 
 class Answer:
@@ -34,11 +39,12 @@ class Answer:
         keep_alive: bool = True,
         keep_alive_seconds: float | None = None,
         echo: bool = False,
+        held_back: bool = False,
     ) -> None:
         self.sock = ScriptedSocket()
-        self.notice = Notice()
+        self.request = Body(held_back)
         style = ResponseStyle(version, capitalize, keep_alive_seconds)
-        self.response = Response(self.sock, style, method, minor, keep_alive, echo, self.notice)
+        self.response = Response(self.sock, style, method, minor, keep_alive, echo, self.request)
 
     @property
     def raw(self) -> bytes:
@@ -470,6 +476,11 @@ def test_no_time_out_is_named_below_a_second(seconds: float | None) -> None:
     assert answer.head[-1] == "Connection: keep-alive"
 
 
+def test_a_body_that_is_still_held_back_closes_the_connection() -> None:
+    assert sized([b""], held_back=True).head[-1] == "Connection: close"
+    assert streamed(iter([]), held_back=True).head[-1] == "Connection: close"
+
+
 def test_the_application_may_close() -> None:
     answer = sized([b""], [("Connection", "x, Close")])
 
@@ -494,8 +505,8 @@ def test_another_transfer_coding_is_an_error() -> None:
 
 
 def test_the_body_of_the_request_learns_that_the_response_began() -> None:
-    assert sized([b""]).notice.headers_sent is True
-    assert Answer().notice.headers_sent is False
+    assert sized([b""]).request.headers_sent is True
+    assert Answer().request.headers_sent is False
 
 
 def test_an_error_of_the_socket_is_kept_and_raised() -> None:
