@@ -230,7 +230,7 @@ def _find_fault(block: bytes) -> RequestRefused:
     return BadRequest("header line without a name and a colon")
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def cgi_name(name: str) -> str:
     """Give the CGI variable of a header name; empty for a name with an underscore.
 

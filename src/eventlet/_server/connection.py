@@ -55,6 +55,12 @@ STATE_CLOSE = "close"
 HEAD_SECONDS = 60.0  # from the first byte of a head, or of a TLS handshake, to the last
 DRAIN_BYTES = 1024 * 1024  # of an unread body, to be able to use the connection again
 
+# A response goes out as it is written, a request is acknowledged as it comes.
+_TCP_OPTIONS = [
+    getattr(stdlib_socket, name)
+    for name in ("TCP_NODELAY", "TCP_QUICKACK")
+    if hasattr(stdlib_socket, name)
+]
 _LOGGED_LINE = 1024  # characters of a request line that was refused
 
 
@@ -117,7 +123,8 @@ class Connection:
             if is_tls(sock):
                 self._shake_hands()
             if isinstance(sock.getpeername(), tuple):
-                sock.setsockopt(stdlib_socket.IPPROTO_TCP, stdlib_socket.TCP_NODELAY, 1)
+                for option in _TCP_OPTIONS:
+                    sock.setsockopt(stdlib_socket.IPPROTO_TCP, option, 1)
             self._environ = connection_environ(
                 server.get_environ(), sock, self.client_address, partial(set_idle, self.conn_state)
             )

@@ -11,6 +11,7 @@ import pytest
 from greenlet import GreenletExit
 
 from eventlet import wsgi
+from eventlet.greenpool import GreenPile, GreenPool
 from eventlet.greenthread import sleep
 from eventlet.timeout import Timeout
 
@@ -144,6 +145,37 @@ def test_capitalising_can_be_turned_off_and_is_deprecated() -> None:
 
     assert b"x-thing: 1\r\ncontent-length: 0\r\n" in raw
     assert raw.lower().count(b"content-length") == 1
+
+
+def test_a_request_may_fan_out_into_a_pool_and_answer_with_text() -> None:
+    pool = GreenPool(2)
+    running: list[str] = []
+    most: list[int] = []
+
+    def fetch_title(line: bytes) -> str:
+        url = line.decode().strip()
+        running.append(url)
+        most.append(len(running))
+        sleep(0.001)
+        running.remove(url)
+        return f"café at {url}"
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[str]:
+        pile = GreenPile(pool)
+        for url in environ["wsgi.input"].readlines():
+            pile.spawn(fetch_title, url)
+        titles = "\n".join(pile)
+        start_response("200 OK", [("Content-type", "text/plain")])
+        return [titles]
+
+    urls = b"http://a/\nhttp://b/\nhttp://c/\nhttp://d/"
+    request = b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(urls), urls)
+    with Site(app) as site:
+        first, second = site.replies(request * 2)
+
+    assert first.body == second.body
+    assert first.body.decode().splitlines() == [f"café at {url}" for url in urls.decode().split()]
+    assert max(most) == 2
 
 
 # --- the reference validator --------------------------------------------------------------------
