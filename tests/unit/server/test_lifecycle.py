@@ -378,6 +378,19 @@ def test_no_more_connections_than_max_size_are_served_at_once() -> None:
     assert gate.most == 2
 
 
+def test_stopping_while_the_pool_is_full_closes_the_connection_that_waits() -> None:
+    gate = Gate()
+    with Site(gate, max_size=1) as site, site.connect() as served, site.connect() as waiting:
+        served.sendall(GET)
+        wait_until(lambda: gate.waiting == 1)
+        wait_until(lambda: site.log.text.count("accepted") == 2)
+        kill(site.thread)
+        assert read_to_end(waiting) == b""
+
+        gate.is_open = True
+        assert read_until(served, b"hello")
+
+
 def test_a_pool_can_be_given() -> None:
     pool = GreenPool(5)
     gate = Gate()
