@@ -1,6 +1,7 @@
 """The switches of `debug`."""
 
 import socket
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,21 +12,21 @@ from eventlet.hubs import get_hub
 
 
 @pytest.fixture
-def several_readers():
+def several_readers() -> Iterator[None]:
     debug.hub_prevent_multiple_readers(False)
     yield
     debug.hub_prevent_multiple_readers()
 
 
 @pytest.fixture
-def silence():
+def silence() -> Iterator[None]:
     debug.hub_exceptions(False)
     yield
     debug.hub_exceptions()
 
 
 @pytest.mark.usefixtures("several_readers")
-def test_several_readers_are_served_first_come_first_served():
+def test_several_readers_are_served_first_come_first_served() -> None:
     left, right = (GreenSocket(end) for end in socket.socketpair())
     readers = [spawn(right.recv, 1) for _ in range(3)]
     sleep(0)
@@ -37,7 +38,7 @@ def test_several_readers_are_served_first_come_first_served():
     right.close()
 
 
-def test_second_reader_is_an_error_again():
+def test_second_reader_is_an_error_again() -> None:
     left, right = (GreenSocket(end) for end in socket.socketpair())
     first = spawn(right.recv, 1)
     sleep(0)
@@ -49,7 +50,7 @@ def test_second_reader_is_an_error_again():
 
 
 @pytest.mark.usefixtures("silence")
-def test_exceptions_are_silent_when_asked(capsys):
+def test_exceptions_are_silent_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
     assert not greenpool.DEBUG
     failing = spawn(int, "x")
     with pytest.raises(ValueError, match="invalid"):
