@@ -6,6 +6,8 @@ core relies on the GIL (see `wait_queue`) and greenlet on the main interpreter.
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
 
 from eventlet._core import fork, signals
 from eventlet._core.hub import Hub
@@ -28,11 +30,13 @@ class _Holder:
         hubs.discard(hub)
         if sys.is_finalizing():
             return
-        _closing[hub.ident] = hub
+        ident = hub.ident
+        _closing[ident] = hub
         try:
             hub.close()
         finally:
-            del _closing[hub.ident]
+            del _closing[ident]
+            hub.ident = _NO_IDENT
 
 
 class _Hubs(local):
@@ -44,6 +48,8 @@ class _Hubs(local):
 
 _threadlocal = _Hubs()
 _default_factory: list[Callable[[], Hub]] = [Hub]
+
+_NO_IDENT: Final = -1  # of a closed hub: its OS thread's may be that of a new one
 
 _closing: dict[int, Hub] = {}
 """Hubs that are ending their threads, which must not get another: OS thread -> hub."""
@@ -108,19 +114,23 @@ def _refuse_unsupported() -> None:
 
 
 def _in_main_interpreter() -> bool:
-    for name in ("_interpreters", "_xxsubinterpreters"):
+    for name in _INTERPRETERS:
         module = sys.modules.get(name)
-        if module is None:
-            try:
-                module = __import__(name)
-            except ImportError:
-                continue
-        current = module.get_current()
-        ident = current[0] if isinstance(current, tuple) else current
-        return int(ident) == int(_main_ident(module))
+        if module is not None:
+            current = module.get_current()
+            ident = current[0] if isinstance(current, tuple) else current
+            return int(ident) == int(_main_ident(module))
     return True
 
 
-def _main_ident(module: object) -> int:
-    main = module.get_main()  # type: ignore[attr-defined]  # both spellings have it
+def _main_ident(module: Any) -> int:
+    main = module.get_main()
     return int(main[0] if isinstance(main, tuple) else main)
+
+
+_INTERPRETERS: Final = ("_interpreters", "_xxsubinterpreters")  # from 3.13 on, up to 3.12
+
+# Not at the first hub: that may be made while its OS thread waits for an import lock.
+for _name in _INTERPRETERS:
+    with suppress(ImportError):
+        __import__(_name)

@@ -61,6 +61,7 @@ def _after_in_child() -> None:
             _frozen.append((hub, hub.ready.copy(), hub.timers, hub.threads))
             hubs.discard(hub)
             hub.closed = True
+            hub.descriptors, hub.ident = {}, -1  # the kernel's side is the parent's
     if mine is None:
         return
     main = mine.main_greenlet()

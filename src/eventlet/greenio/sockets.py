@@ -23,6 +23,7 @@ the existing socket.
 import errno
 import os
 import socket
+import sys
 from collections.abc import Iterable
 from typing import IO, Any, Final
 
@@ -65,7 +66,13 @@ _set_c_blocking = base_socket.setblocking
 
 _check_sendfile_params: Any = real_socket._check_sendfile_params  # type: ignore[attr-defined]
 _DONT_WAIT: Final[int] = getattr(socket, "MSG_DONTWAIT", 0)
+_WAIT_ALL: Final[int] = getattr(socket, "MSG_WAITALL", 0)
 _PENDING_CONNECT: Final = frozenset({errno.EINPROGRESS, errno.EALREADY})
+_CONNECT_TELLS: Final = sys.platform == "linux"
+"""Whether a second connect(2) over TCP tells how the first one ended.
+
+Asking for SO_ERROR instead would make the next attempt on the same socket ECONNABORTED.
+"""
 _UNIX_BACKLOG_RETRY: Final = 0.005
 _SENDFILE_BLOCK: Final = 1 << 20
 
@@ -115,7 +122,8 @@ class GreenSocket(WaitingSocket):
                 try:
                     data = _recv(self, bufsize)
                 except BlockingIOError:
-                    desc.can_read = False
+                    if desc.hub.ident == get_ident():  # else its hub may know better by now
+                        desc.can_read = False
                 else:
                     size = len(data)
                     if size < bufsize and size and desc.exact:
@@ -138,6 +146,9 @@ class GreenSocket(WaitingSocket):
             self._wait_until_readable()
             return _recv(self, 0, flags)
         if flags:
+            if self._wants_all(flags):
+                buffer = bytearray(bufsize)
+                return bytes(buffer[: self._fill(memoryview(buffer), flags)])
             data: bytes = self._reading(_recv, bufsize, flags, wait=not flags & _DONT_WAIT)
             return data
         return self.recv(bufsize)
@@ -164,7 +175,8 @@ class GreenSocket(WaitingSocket):
                 try:
                     size = _recv_into(self, buffer, nbytes)
                 except BlockingIOError:
-                    desc.can_read = False
+                    if desc.hub.ident == get_ident():  # else its hub may know better by now
+                        desc.can_read = False
                 else:
                     if size < asked and size and desc.exact:
                         desc.can_read = False
@@ -179,10 +191,38 @@ class GreenSocket(WaitingSocket):
         if self._bind_record() is None:
             return _recv_into(self, buffer, nbytes, flags)
         if flags:
+            if self._wants_all(flags):
+                view = memoryview(buffer).cast("B")
+                if nbytes <= len(view):  # else the call itself says what is wrong
+                    return self._fill(view[:nbytes] if nbytes else view, flags)
             wait = not flags & _DONT_WAIT
             size: int = self._reading(_recv_into, buffer, nbytes, flags, wait=wait)
             return size
         return self.recv_into(buffer, nbytes)
+
+    def _wants_all(self, flags: int) -> bool:
+        """Whether this is a receive that a blocking socket makes until all has come."""
+        return (
+            flags & _WAIT_ALL != 0
+            and not flags & (_DONT_WAIT | socket.MSG_PEEK)
+            and self._timeout is None
+            and get_type(self) == socket.SOCK_STREAM
+        )
+
+    def _fill(self, view: memoryview, flags: int) -> int:
+        """Receive until `view` is full or the stream ends; return how many bytes came."""
+        got = 0
+        while got < len(view):
+            try:
+                size = self._reading(_recv_into, view[got:], 0, flags)
+            except OSError:
+                if not got:
+                    raise
+                break  # what came counts first, as in the kernel; the next call fails
+            if not size:
+                break
+            got += size
+        return got
 
     def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, Any]:
         """Receive a datagram: pair (data, sender's address)."""
@@ -223,7 +263,8 @@ class GreenSocket(WaitingSocket):
             try:
                 sent = _send(self, data)
             except BlockingIOError:
-                desc.can_write = False
+                if hub.ident == get_ident():
+                    desc.can_write = False
             else:
                 return sent
         count: int = self._write_until(self._deadline(), _send, data)
@@ -384,9 +425,10 @@ class GreenSocket(WaitingSocket):
                 except IOClosed:
                     return getattr(errno, "EBADFD", errno.EBADF)
                 self._current()
-                code = self.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                if code:
-                    return code
+                if not (_CONNECT_TELLS and get_family(self) in (socket.AF_INET, socket.AF_INET6)):
+                    code = self.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                    if code:
+                        return code
             elif code == errno.EAGAIN and get_family(self) == socket.AF_UNIX:
                 self._wait_for_backlog(deadline)  # a full backlog announces nothing
             else:

@@ -11,7 +11,12 @@ import eventlet.hubs as hubs
 from eventlet._core.descriptor import Descriptor
 from eventlet._core.wait_queue import EXPIRED
 from eventlet._errors import IOClosed
-from eventlet._unpatched import base_socket, get_default_timeout, monotonic, real_socket
+from eventlet._unpatched import (
+    base_socket,
+    get_ident,
+    monotonic,
+    real_socket,
+)
 from eventlet.greenio.records import Records
 
 __all__ = ["WaitingSocket", "get_family", "get_proto", "get_type", "spend_budget"]
@@ -37,7 +42,7 @@ class WaitingSocket(real_socket):
     ) -> None:
         if isinstance(family, (int, type(None))):
             self._open(-1 if family is None else family, *args, **kwargs)
-            timeout = get_default_timeout()
+            timeout = base_socket.gettimeout(self)  # the default, or 0 for SOCK_NONBLOCK
         else:
             self._wrap(family)
             timeout = family.gettimeout()
@@ -120,14 +125,14 @@ class WaitingSocket(real_socket):
     def _wait_read(self, deadline: float | None, shared: bool = False) -> float | None:
         """Park until readable; the first call of a loop passes None and keeps the result."""
         desc = self._find_records().here()
-        if desc is not self._desc:
+        if desc is not self._desc and self._timeout != 0.0:
             self._desc = desc
             if desc.can_read:
                 return deadline  # this hub has not tried yet
-        if self._timeout is None:
-            desc.wait_read(None, shared)
-            return None
         if deadline is None:
+            if not self._timeout:  # 0: made non-blocking by somebody while we wait
+                desc.wait_read(None, shared)
+                return None
             deadline = monotonic() + self._timeout
         if desc.wait_read(deadline - monotonic(), shared) is EXPIRED:
             raise TimeoutError("timed out")
@@ -136,14 +141,14 @@ class WaitingSocket(real_socket):
     def _wait_write(self, deadline: float | None, shared: bool = False) -> float | None:
         """`_wait_read` for the other side."""
         desc = self._find_records().here()
-        if desc is not self._desc:
+        if desc is not self._desc and self._timeout != 0.0:
             self._desc = desc
             if desc.can_write:
                 return deadline
-        if self._timeout is None:
-            desc.wait_write(None, shared)
-            return None
         if deadline is None:
+            if not self._timeout:
+                desc.wait_write(None, shared)
+                return None
             deadline = monotonic() + self._timeout
         if desc.wait_write(deadline - monotonic(), shared) is EXPIRED:
             raise TimeoutError("timed out")
@@ -153,7 +158,9 @@ class WaitingSocket(real_socket):
         """Return the record after a wait; raise EBADF if the socket was closed meanwhile."""
         desc = self._desc
         if desc is None:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            if self.fileno() < 0:
+                raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            desc = self._find_records().here()  # `settimeout` meanwhile: this call goes on
         return desc
 
     def _reading(self, call: Callable[..., Any], *args: Any, wait: bool = True) -> Any:
@@ -172,7 +179,8 @@ class WaitingSocket(real_socket):
                 try:
                     return call(self, *args)
                 except BlockingIOError:
-                    desc.can_read = False
+                    if desc.hub.ident == get_ident():  # else its hub may know better by now
+                        desc.can_read = False
             try:
                 deadline = self._wait_read(deadline)
             except IOClosed as exc:
@@ -198,7 +206,8 @@ class WaitingSocket(real_socket):
                 try:
                     return call(self, *args)
                 except BlockingIOError:
-                    desc.can_write = False
+                    if desc.hub.ident == get_ident():  # else its hub may know better by now
+                        desc.can_write = False
             try:
                 deadline = self._wait_write(deadline)
             except IOClosed as exc:
