@@ -9,7 +9,6 @@ from typing import Any
 from eventlet._thread_pool import ThreadPool
 from eventlet._unpatched import (
     real_getaddrinfo,
-    real_getfqdn,
     real_gethostbyaddr,
     real_gethostbyname,
     real_gethostbyname_ex,
@@ -18,7 +17,6 @@ from eventlet._unpatched import (
 
 __all__ = [
     "getaddrinfo",
-    "getfqdn",
     "gethostbyaddr",
     "gethostbyname",
     "gethostbyname_ex",
@@ -81,15 +79,9 @@ def gethostbyaddr(ip_address: str) -> tuple[str, list[str], list[str]]:
 
 def getnameinfo(sockaddr: tuple[Any, ...], flags: int) -> tuple[str, str]:
     """Look up like `socket.getnameinfo`, parking only the calling green thread."""
-    if flags & socket.NI_NUMERICHOST:
+    if flags & socket.NI_NUMERICHOST or not isinstance(sockaddr, tuple):
         return real_getnameinfo(sockaddr, flags)
     found: tuple[str, str] = _pool.run(real_getnameinfo, sockaddr, flags)
-    return found
-
-
-def getfqdn(name: str = "") -> str:
-    """Complete a name like `socket.getfqdn`, parking only the calling green thread."""
-    found: str = _pool.run(real_getfqdn, name)
     return found
 
 

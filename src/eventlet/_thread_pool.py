@@ -12,7 +12,7 @@ from typing import Any
 from greenlet import getcurrent
 
 from eventlet._core.current import get_hub
-from eventlet._core.wait_queue import Ticket, wake
+from eventlet._core.wait_queue import SPENT, Ticket, wake
 from eventlet._errors import MainloopBlocked
 from eventlet._unpatched import allocate_lock, getpid, simple_queue, start_new_thread
 
@@ -39,7 +39,7 @@ class ThreadPool:
         self._calls: Any = simple_queue()
         self._lock = allocate_lock()
         self._threads = 0
-        self._idle = 0
+        self._open_calls = 0  # waiting or being made
 
     @property
     def threads(self) -> int:
@@ -61,8 +61,11 @@ class ThreadPool:
         if self._pid != getpid():
             self._forget_threads()
         ticket = hub.ticket()
-        self._calls.put((ticket, func, args, kwargs))
-        self._start_thread_if_needed()
+        try:
+            self._submit((ticket, func, args, kwargs))
+        except BaseException:
+            ticket.state |= SPENT  # nobody parks on it, so nobody may wake it
+            raise
         succeeded, value = hub.park(ticket)
         if succeeded:
             return value
@@ -71,9 +74,12 @@ class ThreadPool:
         finally:
             del value
 
-    def _start_thread_if_needed(self) -> None:
+    def _submit(self, call: tuple[Any, ...]) -> None:
         with self._lock:
-            if self._idle >= self._calls.qsize() or self._threads >= self.limit:
+            # Under the lock: an idle thread looks for calls once more before it ends.
+            self._calls.put(call)
+            self._open_calls += 1
+            if self._open_calls <= self._threads or self._threads >= self.limit:
                 return
             self._threads += 1
         try:
@@ -87,25 +93,25 @@ class ThreadPool:
 
     def _work(self, calls: Any) -> None:
         while True:
-            with self._lock:
-                self._idle += 1
             try:
                 call = calls.get(timeout=self.idle_seconds)
             except Empty:
-                call = None
-            with self._lock:
-                self._idle -= 1
-                if call is None and calls.empty():
+                with self._lock:
+                    if not calls.empty():
+                        continue
                     self._threads -= 1
                     return
-            if call is not None:
-                _make_call(*call)
-                call = None
+            _make_call(*call)
+            call = None
+            with self._lock:
+                self._open_calls -= 1
 
 
 def _make_call(
     ticket: Ticket, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
+    if ticket.state:
+        return  # the caller has given up before anybody began
     outcome: _Outcome
     try:
         outcome = (True, func(*args, **kwargs))

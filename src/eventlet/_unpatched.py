@@ -75,7 +75,6 @@ real_gethostbyname = socket.gethostbyname
 real_gethostbyname_ex = socket.gethostbyname_ex
 real_gethostbyaddr = socket.gethostbyaddr
 real_getnameinfo = socket.getnameinfo
-real_getfqdn = socket.getfqdn
 
 real_ssl_socket = ssl.SSLSocket
 real_ssl_context = ssl.SSLContext

@@ -128,3 +128,77 @@ def test_literals_never_start_a_thread() -> None:
 
 def test_names_become_literals_in_addresses() -> None:
     assert resolve_address(2, 1, 0, ("localhost", 80)) == ("127.0.0.1", 80)
+
+
+def test_a_call_that_nobody_waits_for_any_more_is_not_begun(pool: Any) -> None:
+    gate = threading.Event()
+    busy = [spawn(pool.run, gate.wait, 5) for _ in range(3)]
+    sleep(0)
+    begun: list[None] = []
+    with pytest.raises(Timeout), Timeout(0.01):
+        pool.run(begun.append, None)
+    gate.set()
+    assert [call.wait() for call in busy] == [True] * 3
+    assert pool.run(int, "1") == 1
+    assert begun == []
+
+
+def test_every_call_below_the_limit_has_a_thread_of_its_own() -> None:
+    pool = ThreadPool(limit=100, idle_seconds=0.05)
+    for _ in range(30):  # threads that have just become idle are not counted twice
+        gate = threading.Event()
+        waiting = [spawn(pool.run, gate.wait, 5) for _ in range(3)]
+        sleep(0)
+        with Timeout(2):
+            pool.run(gate.set)
+            assert [call.wait() for call in waiting] == [True] * 3
+    while pool.threads:
+        sleep(0.01)
+
+
+def test_many_names_are_completed_at_once_in_a_patched_program(run_isolated: Any) -> None:
+    run_isolated("""
+        import eventlet
+        eventlet.monkey_patch()
+        import socket
+        with eventlet.Timeout(10):
+            pile = eventlet.GreenPile(64)
+            for _ in range(64):
+                pile.spawn(socket.getfqdn, "127.0.0.1")
+            assert len(list(pile)) == 64
+    """)
+
+
+def test_hubs_are_made_while_an_import_is_under_way(run_isolated: Any) -> None:
+    run_isolated("""
+        import eventlet
+        eventlet.monkey_patch()
+        import sys, types
+        from eventlet.patcher import original
+        threading = original("threading")
+        module = types.ModuleType("slow")
+
+        class Finder:
+            def find_spec(self, name, path=None, target=None):
+                if name == "slow":
+                    eventlet.sleep(0.2)
+                return None
+
+        sys.meta_path.insert(0, Finder())
+        errors = []
+
+        def import_slow():
+            try:
+                import slow
+            except ImportError:
+                return
+            except BaseException as exc:
+                errors.append(exc)
+
+        workers = [threading.Thread(target=import_slow) for _ in range(3)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        assert not errors, errors
+    """)
