@@ -14,7 +14,6 @@ I/O may come from both sides at once. `accept` never shakes hands, or one silent
 would hold up everybody behind it; the first I/O does.
 """
 
-import _ssl
 import ssl as _ssl_module
 from collections.abc import Callable
 from types import FunctionType
@@ -28,6 +27,7 @@ from eventlet._patching.table import patched
 from eventlet._unpatched import base_socket, monotonic, real_ssl_context, real_ssl_socket
 from eventlet.green import socket as _green_socket
 from eventlet.greenio.sockets import GreenSocket
+from eventlet.greenio.waiting import spend_budget
 from eventlet.semaphore import Semaphore
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ else:
 
 __all__: list[str]
 
-_c_context: Any = _ssl._SSLContext
+_WRITE_LIMIT = 128 * 1024  # bytes OpenSSL gets at once: what a kill leaves is at most this
+
 _WantRead = _ssl_module.SSLWantReadError
 _WantWrite = _ssl_module.SSLWantWriteError
 
@@ -66,18 +67,45 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
     _connected: bool
     context: Any
     suppress_ragged_eofs: bool
+    do_handshake_on_connect: bool
     _check_connected: Callable[[], None]
     _checkClosed: Callable[[], None]  # noqa: N815 - the standard class calls it so
     _handshake_lock: Semaphore | None = None
     _handshake_done = False
     _user_reader: Any = None
     _user_writer: Any = None
+    _unfinished: bytes | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise TypeError(
             f"{type(self).__name__} does not have a public constructor. "
             "Instances are returned by GreenSSLContext.wrap_socket()."
         )
+
+    @classmethod
+    def _create(
+        cls,
+        sock: Any,
+        server_side: bool = False,
+        do_handshake_on_connect: bool = True,
+        **options: Any,
+    ) -> "GreenSSLSocket":
+        """Make the TLS socket; it is closed when its handshake fails or is interrupted."""
+        make = super()._create  # type: ignore[misc]  # typeshed leaves it out
+        wrapped: GreenSSLSocket = make(sock, server_side, False, **options)
+        wrapped.do_handshake_on_connect = do_handshake_on_connect
+        if do_handshake_on_connect and wrapped._connected:
+            try:
+                if wrapped.gettimeout() == 0.0:
+                    raise ValueError(
+                        "a non-blocking socket cannot shake hands at once; pass "
+                        "do_handshake_on_connect=False and call do_handshake"
+                    )
+                wrapped.do_handshake()
+            except BaseException:
+                wrapped.close()
+                raise
+        return wrapped
 
     # -- TLS calls -----------------------------------------------------------------------
 
@@ -99,6 +127,10 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
             self._claim(reading, side)
             try:
                 deadline = wait(deadline, True)
+            except BaseException:
+                if not reading and self._sslobj is not None:
+                    self._unfinished = bytes(memoryview(args[0]).cast("B"))
+                raise
             finally:
                 self._disclaim(reading)
 
@@ -127,11 +159,13 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
             return
         if self._handshake_lock is None:
             self._handshake_lock = Semaphore()
-        deadline = self._deadline()
-        if not self._handshake_lock.acquire(timeout=self._timeout):
+        timeout = self._timeout or None  # `block` in non-blocking mode: without a limit
+        deadline = None if timeout is None else monotonic() + timeout
+        if not self._handshake_lock.acquire(timeout=timeout):
             raise TimeoutError("timed out")
         try:
             if not self._handshake_done:
+                self._current()  # closed while somebody else shook hands?
                 self._shake_hands(deadline)
                 self._handshake_done = True
         finally:
@@ -162,6 +196,7 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
         """
         try:
             self._before_io()
+            self._spend()
             return self._until_done(None, super().read, len, buffer, reading=True)
         except IOClosed:
             return b"" if buffer is None else 0
@@ -179,11 +214,34 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
         return self._write_tls(data, None)
 
     def _write_tls(self, data: Any, deadline: float | None) -> int:
-        if self._user_writer is not None and self._timeout != 0.0:
-            # OpenSSL has half of the other one's record: mixing in ours would corrupt it.
-            raise DescriptorBusy(self.fileno(), "write", get_hub().describe(self._user_writer))
+        if self._timeout != 0.0:
+            self._spend()
+            if self._user_writer is not None:
+                # OpenSSL has half of the other one's record: mixing in ours would corrupt it.
+                writer = get_hub().describe(self._user_writer)
+                raise DescriptorBusy(self.fileno(), "write", writer)
+            if self._unfinished is not None:
+                self._finish_write(data, deadline)
         sent: int = self._until_done(deadline, super().write, data, reading=False)
         return sent
+
+    def _finish_write(self, data: Any, deadline: float | None) -> None:
+        """Let OpenSSL send the record of a write that was interrupted, before `data`.
+
+        It takes any next write for the same one repeated: from a longer one it would leave
+        out as many bytes as it has got already, and a shorter one is "bad write retry".
+        """
+        unfinished, self._unfinished = self._unfinished, None
+        with memoryview(data) as view, view.cast("B") as octets:
+            if unfinished is None or octets[: len(unfinished)] == unfinished:
+                return  # it is repeated indeed
+        self._until_done(deadline, super().write, unfinished, reading=False)
+
+    def _spend(self) -> None:
+        """Count a call against the I/O budget; yield when there were too many."""
+        desc = self._desc or self._bind_record()
+        if desc is not None and spend_budget(desc):
+            self._current()  # raises if it was closed meanwhile
 
     def send(self, data: Any, flags: int = 0) -> int:
         """Send plain text; return how many bytes were taken. Flags are refused on TLS."""
@@ -203,7 +261,7 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
         with memoryview(data) as view, view.cast("B") as octets:
             sent = 0
             while sent < len(octets):
-                sent += self._write_tls(octets[sent:], deadline)
+                sent += self._write_tls(octets[sent : sent + _WRITE_LIMIT], deadline)
                 if deadline is not None and monotonic() >= deadline and sent < len(octets):
                     raise TimeoutError("timed out")
 
@@ -220,6 +278,16 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
         return plain
 
     # -- connections -----------------------------------------------------------------------
+
+    def _real_connect(self, addr: Any, connect_ex: bool) -> Any:
+        """Connect, so that an attempt that failed or was interrupted can be repeated."""
+        code: int | None = -1
+        try:
+            code = super()._real_connect(addr, connect_ex)  # type: ignore[misc]  # as above
+        finally:
+            if code and not self._connected and self._timeout != 0.0:
+                self._sslobj = None
+        return code
 
     def accept(self) -> tuple[Any, Any]:
         """Wait for a connection: pair (TLS socket, peer address). Does not shake hands."""
@@ -241,18 +309,16 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
 
 
 def _forward(name: str) -> property:
-    """Make a property of a context that goes to the C base class.
+    """Take a property of the standard context so that setting it reaches the C base class.
 
-    The standard property finds its base through the global name `SSLContext`, which is
-    ours after `monkey_patch`, and would call itself for ever.
+    The standard setter finds its base through the global name `SSLContext`, which is ours
+    after `monkey_patch`: it would call itself for ever.
     """
     standard = getattr(real_ssl_context, name)
-    base = getattr(_c_context, name)
-
-    def set_value(self: Any, value: Any) -> None:
-        base.__set__(self, value)
-
-    return property(standard.fget, set_value, doc=standard.__doc__)
+    names = {**vars(_ssl_module), "SSLContext": real_ssl_context}
+    setter = standard.fset
+    over_real = FunctionType(setter.__code__, names, name, None, setter.__closure__)
+    return property(standard.fget, over_real, doc=standard.__doc__)
 
 
 class GreenSSLContext(real_ssl_context):
@@ -263,28 +329,9 @@ class GreenSSLContext(real_ssl_context):
     options = _forward("options")
     verify_flags = _forward("verify_flags")
     verify_mode = _forward("verify_mode")
-
-    if hasattr(_c_context, "minimum_version"):
-
-        @property
-        def minimum_version(self) -> Any:
-            """Lowest TLS version that is accepted."""
-            return _ssl_module.TLSVersion(_c_context.minimum_version.__get__(self))
-
-        @minimum_version.setter
-        def minimum_version(self, value: Any) -> None:
-            if value == _ssl_module.TLSVersion.SSLv3:
-                self.options &= ~_ssl_module.Options.OP_NO_SSLv3
-            _c_context.minimum_version.__set__(self, value)
-
-        @property
-        def maximum_version(self) -> Any:
-            """Highest TLS version that is accepted."""
-            return _ssl_module.TLSVersion(_c_context.maximum_version.__get__(self))
-
-        @maximum_version.setter
-        def maximum_version(self, value: Any) -> None:
-            _c_context.maximum_version.__set__(self, value)
+    minimum_version = _forward("minimum_version")
+    maximum_version = _forward("maximum_version")
+    _msg_callback = _forward("_msg_callback")
 
 
 def _wrap_socket(
