@@ -44,6 +44,7 @@ get_ident = _thread.get_ident
 allocate_lock = _thread.allocate_lock
 start_new_thread = _thread.start_new_thread
 local = _thread._local
+longest_lock_timeout = _thread.TIMEOUT_MAX
 simple_queue = _queue.SimpleQueue
 main_thread = threading.main_thread
 

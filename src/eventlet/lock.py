@@ -16,6 +16,11 @@ class Lock(Semaphore):
         value: 1 for a free lock, 0 for one that is held.
     """
 
+    def __repr__(self) -> str:
+        kind = type(self)
+        state = "locked" if self.locked() else "unlocked"
+        return f"<{state} {kind.__module__}.{kind.__qualname__} object at {id(self):#x}>"
+
     def release(self, blocking: bool = True) -> bool:
         """Free the lock, or hand it to the first waiter.
 

@@ -4,7 +4,6 @@ import importlib
 import os
 import runpy
 import sys
-import threading
 from collections.abc import Callable, Iterable, MutableMapping
 from types import FunctionType, ModuleType
 from typing import Any, ParamSpec, TypeVar
@@ -15,7 +14,7 @@ from eventlet._patching.ledger import LEDGER
 from eventlet._patching.pristine import original
 from eventlet._patching.private import PrivateCopies
 from eventlet._patching.table import NOT_BUILT, ON_REQUEST, PATCHES, SWITCHES, Patch
-from eventlet.green._threading import unite
+from eventlet.green import _subprocess, _threading
 
 __all__ = [
     "already_patched",
@@ -149,13 +148,13 @@ def monkey_patch(**on: bool) -> None:
     """
     chosen = [switch for switch in _chosen(on) if switch not in already_patched]
     get_hub()
-    ready = [(patch, _modules_of(patch)) for patch in PATCHES if patch.switch in chosen]
-    for patch, (real, green) in ready:
+    ready = [(patch, *_modules_of(patch)) for patch in PATCHES if patch.switch in chosen]
+    for patch, real, green in ready:
+        if patch.module in _UNITE:
+            _UNITE[patch.module](LEDGER.set, real, green)
         for name in patch.names:
             if name in vars(real) and name in vars(green):
                 LEDGER.set(real, name, getattr(green, name))
-    if "thread" in chosen:
-        unite(LEDGER.set, threading, importlib.import_module("eventlet.green.threading"))
     already_patched.update(dict.fromkeys(chosen, True))
 
 
@@ -185,6 +184,9 @@ def _chosen(on: dict[str, bool]) -> list[str]:
 def _modules_of(patch: Patch) -> tuple[ModuleType, ModuleType]:
     return importlib.import_module(patch.module), importlib.import_module(patch.green)
 
+
+_UNITE = {"subprocess": _subprocess.unite, "threading": _threading.unite}
+"""Modules of which there is one from then on, whichever name it goes by."""
 
 _copies: dict[frozenset[tuple[str, ModuleType]], PrivateCopies] = {}
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from eventlet._core.current import get_hub
 from eventlet._core.wait_queue import EXPIRED, SPENT, WaitQueue
+from eventlet._unpatched import longest_lock_timeout
 
 __all__ = ["BoundedSemaphore", "CappedSemaphore", "Semaphore"]
 
@@ -75,6 +76,7 @@ class Semaphore:
 
         Raises:
             ValueError: a time-out for a call that does not wait, or a negative one.
+            OverflowError: a time-out beyond `threading.TIMEOUT_MAX`.
         """
         if timeout == -1:
             timeout = None
@@ -83,6 +85,8 @@ class Semaphore:
                 raise ValueError("can't specify timeout for non-blocking acquire")
             if timeout < 0:
                 raise ValueError(f"timeout must be -1 or at least 0 seconds, not {timeout!r}")
+            if timeout > longest_lock_timeout:
+                raise OverflowError(f"timeout of {timeout!r} seconds is too large")
         if self.counter > 0 and not self._waiters.tickets:
             self.counter -= 1
             return True

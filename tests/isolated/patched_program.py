@@ -4,6 +4,7 @@ import logging
 import queue as early_queue
 import socket as early_socket
 import threading as early_threading
+from subprocess import Popen as EarlyPopen
 
 before = (early_queue.Queue, early_socket.socket, early_threading.Lock)
 
@@ -97,6 +98,7 @@ child = subprocess.Popen(["sleep", str(PAUSE)])
 assert os.waitpid(child.pid, 0) == (child.pid, 0)
 child.returncode = 0
 assert len(ticks) > 5
+assert subprocess.Popen is EarlyPopen, "there is one class, also for those who were early"
 
 # The standard servers and clients above sockets.
 

@@ -132,3 +132,18 @@ def test_a_finalizer_can_use_the_lock_that_is_being_released() -> None:
 
     assert journal == [False] * 5
     assert lock.counter == 1
+
+
+def test_the_text_of_a_lock_tells_whether_it_is_held() -> None:
+    lock = Lock()
+    free = repr(lock)
+    with lock:
+        held = repr(lock)
+
+    assert free.startswith("<unlocked eventlet.lock.Lock object at ")
+    assert held.startswith("<locked eventlet.lock.Lock object at ")
+
+
+def test_a_time_out_beyond_what_a_lock_of_threading_takes_is_refused() -> None:
+    with pytest.raises(OverflowError, match="too large"):
+        Lock().acquire(timeout=1e100)

@@ -29,6 +29,7 @@ error = OSError
 
 _DEFAULT_EPOLL_MASK: int = getattr(real, "EPOLLIN", 1) | getattr(real, "EPOLLOUT", 4)
 _DEFAULT_EPOLL_MASK |= getattr(real, "EPOLLPRI", 2)
+_INT_MAX = 2**31 - 1
 _READABLE = _ready.POLLIN | _ready.POLLHUP | _ready.POLLERR
 _WRITABLE = _ready.POLLOUT | _ready.POLLHUP | _ready.POLLERR
 
@@ -132,6 +133,7 @@ class poll:  # noqa: N801 - the standard name
 
     def __init__(self) -> None:
         self._masks: dict[int, int] = {}
+        self._is_polling = False
 
     def register(self, fd: Any, eventmask: int = real.POLLIN | real.POLLPRI | real.POLLOUT) -> None:
         """Watch a descriptor for the events of `eventmask`; again to change them."""
@@ -161,8 +163,22 @@ class poll:  # noqa: N801 - the standard name
 
         Args:
             timeout: milliseconds; `None` or less than 0 waits for ever.
+
+        Raises:
+            RuntimeError: another green thread is in this call.
+            OverflowError: `timeout` is more than an `int` of C.
         """
-        seconds = None if timeout is None or timeout < 0 else timeout / 1000
+        if timeout is not None and timeout > _INT_MAX:
+            raise OverflowError("timeout is too large")
+        if self._is_polling:
+            raise RuntimeError("concurrent poll() invocation")
+        self._is_polling = True
+        try:
+            return self._poll(None if timeout is None or timeout < 0 else timeout / 1000)
+        finally:
+            self._is_polling = False
+
+    def _poll(self, seconds: float | None) -> list[tuple[int, int]]:
         deadline = _deadline(seconds)
         while True:
             events = _ready.poll_now(self._masks)

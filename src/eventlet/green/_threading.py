@@ -240,7 +240,7 @@ def unite(set_attribute: Callable[[Any, str, Any], None], real: Any, green: Any)
 
     Args:
         set_attribute: like `setattr`; remembers the change.
-        real: the standard module, whose names are green already.
+        real: the standard module, whose patched names are set beside this.
         green: `eventlet.green.threading`.
     """
     set_attribute(real.Condition, "wait", condition_wait)
@@ -251,7 +251,7 @@ def unite(set_attribute: Callable[[Any, str, Any], None], real: Any, green: Any)
         _give_green_sentinel(set_attribute, real, main_thread)
     else:
         set_attribute(real.Thread, "join", join_os_thread_too(real.Thread.join))
-        set_attribute(main_thread, "_handle", real._make_thread_handle(main_thread.ident))
+        set_attribute(main_thread, "_handle", green._make_thread_handle(main_thread.ident))
     if real.excepthook is real.__excepthook__:
         set_attribute(real, "excepthook", quiet_hook(real.excepthook))
     for ident, thread in green._active.items():

@@ -327,6 +327,20 @@ def test_poll_keeps_and_changes_its_registrations(pipe: Pipe) -> None:
         poller.register(pipe.reader, -1)
 
 
+def test_poll_is_for_one_at_a_time(pipe: Pipe) -> None:
+    poller = select.poll()
+    poller.register(pipe.reader, IN)
+    other = spawn(poller.poll)
+    sleep(0)
+
+    with pytest.raises(RuntimeError, match="concurrent"):
+        poller.poll()
+    pipe.write(b"x")
+    assert other.wait() == poller.poll() == [(pipe.reader, IN)]
+    with pytest.raises(OverflowError, match="too large"):
+        poller.poll(2**31)
+
+
 def test_poll_tells_a_closed_number(pipe: Pipe) -> None:
     pipe.close(pipe.reader)
 

@@ -112,6 +112,14 @@ def test_communicate_can_be_timed_out_both_ways() -> None:
     assert process.returncode == -9
 
 
+def test_line_buffering_of_bytes_is_warned_about() -> None:
+    with (
+        pytest.warns(RuntimeWarning, match="line buffering"),
+        subprocess.Popen(["true"], stdout=subprocess.PIPE, bufsize=1),
+    ):
+        pass
+
+
 def test_a_command_that_is_not_there_says_so() -> None:
     with pytest.raises(FileNotFoundError):
         subprocess.Popen(["/does/not/exist"])

@@ -1,0 +1,63 @@
+"""What the code of `subprocess` needs beyond green imports, and how the real one gets both."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from eventlet.greenio.pipes import GreenPipe
+
+__all__ = ["accept_interval", "open_pipe", "unite"]
+
+IMPORTS = ("_PopenSelector", "io", "os", "select", "selectors", "threading", "time")
+"""The names by which the code of `subprocess` reaches everything that waits."""
+
+
+def open_pipe(file: int, mode: str = "r", buffering: int = -1, **options: Any) -> Any:
+    """Open a green file where the code calls `io.open`."""
+    if buffering == 1 and "b" in mode:
+        warnings.warn(
+            "line buffering (buffering=1) isn't supported in binary mode, "
+            "the default buffer size will be used",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return GreenPipe(file, mode, buffering, **options)
+
+
+def accept_interval(ordinary: Callable[..., int]) -> Callable[..., int]:
+    """Make a `Popen.wait` that takes the `check_interval` of old programs."""
+
+    def wait(self: Any, timeout: float | None = None, check_interval: float = 0.01) -> int:
+        """Park until the child has exited; return its status.
+
+        Args:
+            self: the process.
+            timeout: seconds; `None` waits for ever.
+            check_interval: not used; old programs pass it.
+
+        Raises:
+            TimeoutExpired: the time was up first.
+        """
+        return ordinary(self, timeout)
+
+    return wait
+
+
+def unite(set_attribute: Callable[[Any, str, Any], None], real: Any, green: Any) -> None:
+    """Make the real module green by its imports, and the green one another name of it.
+
+    So there is one `Popen`, also for those who have imported or subclassed it already, and
+    one list of processes that wait to be reaped.
+
+    Args:
+        set_attribute: like `setattr`; remembers the change.
+        real: the standard module.
+        green: `eventlet.green.subprocess`.
+    """
+    for name in IMPORTS:
+        if hasattr(real, name):
+            set_attribute(real, name, getattr(green, name))
+    set_attribute(real.Popen, "wait", accept_interval(real.Popen.wait))
+    for name, value in tuple(vars(real).items()):
+        if not name.startswith("__") and name not in IMPORTS:
+            set_attribute(green, name, value)
