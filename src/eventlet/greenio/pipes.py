@@ -11,6 +11,7 @@ import os
 import select
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from eventlet._core.current import get_hub
@@ -19,6 +20,7 @@ from eventlet._errors import IOClosed
 from eventlet._thread_pool import ThreadPool
 from eventlet._unpatched import get_blocking, os_read, os_write, set_blocking
 from eventlet.greenio.records import Records
+from eventlet.greenio.waiting import spend_budget
 
 __all__ = ["GreenFileIO", "GreenPipe"]
 
@@ -159,6 +161,8 @@ class GreenFileIO(io.RawIOBase):
             return os_read(fd, size)
         while True:
             record = self._records.here()
+            if spend_budget(record):
+                self.fileno()  # closed meanwhile?
             if record.can_read:
                 try:
                     return os_read(fd, size)
@@ -176,6 +180,8 @@ class GreenFileIO(io.RawIOBase):
             return os_write(fd, view[:PIPE_BUF])
         while True:
             record = self._records.here()
+            if spend_budget(record):
+                self.fileno()
             if record.can_write:
                 try:
                     return os_write(fd, view)
@@ -192,10 +198,20 @@ def _make_nonblocking(fd: int) -> bool:
     """Put a descriptor of ours in non-blocking mode; leave shared ones alone."""
     if not get_blocking(fd):
         return True
-    if fd <= 2 or os.get_inheritable(fd):
+    if fd <= 2 or os.get_inheritable(fd) or _is_standard_stream(fd):
         return False
     set_blocking(fd, False)
     return True
+
+
+def _is_standard_stream(fd: int) -> bool:
+    """Whether a descriptor has the file of 0, 1 or 2, such as a duplicate of one."""
+    found = os.fstat(fd)
+    for standard in range(3):
+        with suppress(OSError):  # it is closed
+            if os.path.samestat(os.fstat(standard), found):
+                return True
+    return False
 
 
 def _open_file(name: Any, mode: str, closefd: bool, opener: Any) -> io.FileIO:
@@ -246,18 +262,34 @@ def GreenPipe(  # noqa: N802 - the public name is that of the class it once was
     if binary and (encoding is not None or errors is not None or newline is not None):
         raise ValueError("binary mode takes no encoding, errors or newline argument")
     if hasattr(name, "fileno") and not isinstance(name, int):
-        original, name = name, os.dup(name.fileno())
-        original.close()
+        raw = _take_over(name, mode)
     elif not isinstance(name, (int, str, bytes, os.PathLike)):
         raise TypeError(
             f"a pipe is named by a descriptor number, path or file object, not {name!r}"
         )
-    raw = GreenFileIO(name, mode, closefd, opener)
+    else:
+        raw = GreenFileIO(name, mode, closefd, opener)
     try:
         return _stack(raw, mode, buffering, encoding, errors, newline)
     except BaseException:
         raw.close()
         raise
+
+
+def _take_over(file: Any, mode: str) -> GreenFileIO:
+    """Duplicate the descriptor of a file object and close the object."""
+    if hasattr(file, "flush"):
+        file.flush()  # while its descriptor may still block
+    original = file.fileno()
+    fd = os.dup(original)
+    try:
+        os.set_inheritable(fd, os.get_inheritable(original))  # as shared as it was
+        raw = GreenFileIO(fd, mode)
+    except BaseException:
+        os.close(fd)
+        raise
+    file.close()
+    return raw
 
 
 def _stack(

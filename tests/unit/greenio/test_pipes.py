@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from eventlet._core.hub import IO_BUDGET
 from eventlet.greenio import GreenFileIO, GreenPipe, set_nonblocking
 from eventlet.greenthread import sleep, spawn
 
@@ -247,3 +248,56 @@ def test_an_os_thread_can_write_what_a_green_thread_reads() -> None:
         worker.start()
         assert mine.read() == b"x"
         worker.join()
+
+
+def test_a_duplicate_of_a_standard_stream_stays_blocking(run_isolated: Any) -> None:
+    run_isolated(
+        """
+        import os, sys
+        from eventlet.greenio import GreenPipe
+        duplicate = os.dup(1)
+        with GreenPipe(duplicate, "w") as green:
+            assert os.get_blocking(1)
+            green.write("one\\n")
+        shared = os.dup(1)
+        os.set_inheritable(shared, True)
+        with GreenPipe(sys.stdout, "w") as green:
+            green.write("two\\n")
+            green.flush()
+            assert os.get_blocking(shared)
+        os.close(shared)
+        """
+    )
+
+
+def test_an_inherited_file_object_stays_blocking() -> None:
+    read_fd, write_fd = os.pipe()
+    os.set_inheritable(read_fd, True)
+    witness = os.dup(read_fd)
+    with GreenPipe(os.fdopen(read_fd, "rb"), "rb") as reader, os.fdopen(write_fd, "wb", 0) as end:
+        assert os.get_blocking(witness)
+        assert os.get_inheritable(reader.fileno())
+        end.write(b"x")
+        assert reader.read(1) == b"x"
+    os.close(witness)
+
+
+def test_a_file_object_that_cannot_be_taken_over_stays_open() -> None:
+    read_fd, write_fd = os.pipe()
+    with os.fdopen(read_fd, "rb") as reader, os.fdopen(write_fd, "wb"):
+        with pytest.raises(ValueError, match="mode"):
+            GreenPipe(reader, "z")
+        assert not reader.closed
+
+
+def test_a_pipe_that_is_always_full_lets_others_run() -> None:
+    read_fd, write_fd = os.pipe()
+    reader, writer = GreenPipe(read_fd, "rb", 0), GreenPipe(write_fd, "wb", 0)
+    beats: list[None] = []
+    writer.write(bytes(20 * IO_BUDGET))
+    beating = spawn(beat, beats)
+    for _ in range(20 * IO_BUDGET):
+        reader.read(1)
+    assert beating.dead
+    reader.close()
+    writer.close()
