@@ -80,16 +80,16 @@ def fdopen(fd: int, *args: Any, **kwargs: Any) -> Any:
     return GreenPipe(fd, *args, **kwargs)
 
 
-def open(file: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+def open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
     """Open a file; opening a FIFO parks until the other side does.
 
     Returns:
         The descriptor number, not inheritable.
     """
-    if not flags & os.O_NONBLOCK and _is_fifo(file, dir_fd):
-        fd: int = _openers.run(os_open, file, flags, mode, dir_fd=dir_fd)
+    if not flags & os.O_NONBLOCK and _is_fifo(path, dir_fd):
+        fd: int = _openers.run(os_open, path, flags, mode, dir_fd=dir_fd)
     else:
-        fd = os_open(file, flags, mode, dir_fd=dir_fd)
+        fd = os_open(path, flags, mode, dir_fd=dir_fd)
     hubs.notify_opened(fd)
     return fd
 
@@ -115,9 +115,9 @@ def _is_always_ready(fd: int) -> bool:
     return stat.S_ISREG(kind) or stat.S_ISDIR(kind) or stat.S_ISBLK(kind)
 
 
-def _is_fifo(file: Any, dir_fd: int | None) -> bool:
+def _is_fifo(path: Any, dir_fd: int | None) -> bool:
     try:
-        return stat.S_ISFIFO(os.stat(file, dir_fd=dir_fd).st_mode)
+        return stat.S_ISFIFO(os.stat(path, dir_fd=dir_fd).st_mode)
     except OSError:
         return False  # opening it says what is wrong
 

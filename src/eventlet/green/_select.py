@@ -30,6 +30,7 @@ error = OSError
 _DEFAULT_EPOLL_MASK: int = getattr(real, "EPOLLIN", 1) | getattr(real, "EPOLLOUT", 4)
 _DEFAULT_EPOLL_MASK |= getattr(real, "EPOLLPRI", 2)
 _INT_MAX = 2**31 - 1
+_USHRT_MAX = 2**16 - 1
 _READABLE = _ready.POLLIN | _ready.POLLHUP | _ready.POLLERR
 _WRITABLE = _ready.POLLOUT | _ready.POLLHUP | _ready.POLLERR
 
@@ -190,7 +191,9 @@ class poll:  # noqa: N801 - the standard name
 
 
 def _checked_mask(eventmask: int) -> int:
-    if not 0 <= eventmask <= 0xFFFF:
+    if eventmask < 0:
+        raise ValueError(f"event mask must be positive, not {eventmask!r}")
+    if eventmask > _USHRT_MAX:
         raise OverflowError(f"event mask must fit in an unsigned short, not {eventmask!r}")
     return eventmask
 

@@ -324,6 +324,8 @@ def test_poll_keeps_and_changes_its_registrations(pipe: Pipe) -> None:
     with pytest.raises(FileNotFoundError):
         poller.modify(pipe.writer, OUT)
     with pytest.raises(OverflowError):
+        poller.register(pipe.reader, 1 << 16)
+    with pytest.raises(ValueError):
         poller.register(pipe.reader, -1)
 
 
