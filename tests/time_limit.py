@@ -23,7 +23,7 @@ SLOW_LIMIT_SECONDS = 180.0
 
 
 class TimeLimit:
-    """Arm the watchdog around every test of one session."""
+    """Arm the watchdog around every test of one run."""
 
     def __init__(self, breadcrumb: Path) -> None:
         breadcrumb.parent.mkdir(parents=True, exist_ok=True)
