@@ -309,10 +309,8 @@ class Descriptor:
             self.announce_again()
 
     def _wake_more(self, tickets: list[Ticket], flags: int) -> None:
-        waiting = tickets[:]
-        tickets.clear()
-        for ticket in waiting:
-            wake(ticket, flags)
+        for ticket in tickets[:]:
+            wake(ticket, flags)  # each takes itself out
 
     def _announce_foreign(self, flags: int) -> None:
         more = False

@@ -34,6 +34,7 @@ class Embedding:
     greenlet: _Greenlet
     asleep: bool
     _switch: Callable[[], Any]
+    _enter: Callable[[], Any]
     _at_rest: bool
     _notified: bool
     _hear_notifier: Callable[[], None]
@@ -78,8 +79,7 @@ class Embedding:
         self.asleep = False
         if self._notified:
             self._hear_notifier()  # this pass sees what it was about; it need not cut it short
-        if not self.greenlet.dead:
-            self._switch = self.greenlet.switch
+        self._switch = self._enter
         try:
             self._switch()
         finally:
@@ -87,7 +87,7 @@ class Embedding:
             self._pass_limit = None
             self.asleep = True
             error, self._pass_error = self._pass_error, None
-            if self._on_earlier is not None and not self.greenlet.dead:
+            if self._on_earlier is not None:
                 self._switch = self._refuse_to_park
         if error is not None:
             raise error
@@ -106,8 +106,7 @@ class Embedding:
         self._on_earlier = notice
         if notice is not None and self._embedder is None:
             self.asleep = True
-            if not self.greenlet.dead:
-                self._switch = self._refuse_to_park
+            self._switch = self._refuse_to_park
 
     def _end_embedded_pass(self, embedder: _Greenlet) -> None:
         if self._joined_midway:  # that was the rest of a pass; the embedder gets a whole one
@@ -120,7 +119,7 @@ class Embedding:
     def _refuse_to_park(self) -> Any:
         """Stand-in for the switch to the hub while another loop drives it."""
         if self._on_earlier is None:  # the embedder has let go of the hub
-            self._switch = self.greenlet.switch
+            self._switch = self._enter
             return self._switch()
         raise EmbeddingError(
             "this greenlet runs the loop that drives the hub; parking it would stop both; "

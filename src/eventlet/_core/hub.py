@@ -94,7 +94,6 @@ class Hub(Embedding, ForeignWaits):
         self.forked_thread: greenlet.greenlet | None = None
         self._notified = False
         self._pass_error: BaseException | None = None
-        self._rebuilt = False
         self.frozen: object = None
         self.greenlet = self._new_greenlet()
 
@@ -300,27 +299,30 @@ class Hub(Embedding, ForeignWaits):
 
     def _new_greenlet(self, parent: greenlet.greenlet | None = None) -> greenlet.greenlet:
         hub_greenlet = greenlet.greenlet(self._run, parent)
-        self._switch: Callable[[], Any] = hub_greenlet.switch
+        self._switch: Callable[[], Any] = self._enter
         self._at_rest = True
         return hub_greenlet
 
-    def _revive_and_switch(self) -> Any:
-        """Stand-in for the switch of a hub greenlet that ended: make a new one."""
-        self._rebuild()
-        return self._switch()
+    def _enter(self) -> Any:
+        """Stand-in for the switch to the hub's greenlet when that may have to be made first."""
+        if self.greenlet.dead:
+            self._rebuild()
+        elif self.greenlet:
+            self._switch = self.greenlet.switch
+        return self.greenlet.switch()
 
     def _rebuild(self) -> None:
         ended = self.greenlet
         self.stopping = False
-        self._rebuilt = True
         self.greenlet = self._new_greenlet(self.main_greenlet())
-        for thread in self.threads:
+        for thread in [*self.threads, *self.plain_threads]:
             if not thread.dead and thread.parent is ended:
                 thread.parent = self.greenlet
 
     def _run(self, _end_of_predecessor: object = None) -> None:
-        self._at_rest = False
         try:
+            self._at_rest = False
+            self._switch = self.greenlet.switch
             while not self.stopping:
                 try:
                     self._pass()
@@ -330,7 +332,7 @@ class Hub(Embedding, ForeignWaits):
                     self._end_embedded_pass(self._embedder)
         finally:
             if not self.closed:
-                self._switch = self._revive_and_switch
+                self._switch = self._enter
         if live_ticket(self.main_greenlet()) is None:
             return
         # The end of a greenlet resumes its parent, here one that waits for a wake.
@@ -363,17 +365,18 @@ class Hub(Embedding, ForeignWaits):
                         self.poller.forget(fd)
         except BaseException:  # a signal handler raised: events may have been dropped
             self.asleep = False
-            self._announce_again()
+            self._pass = self._announce_again_and_pass  # type: ignore[method-assign]  # once
             raise
         if self.timers.heap:
             self.timers.expire(self.clock(), ready)
         self._run_batch(ready)
 
     def _run_batch(self, ready: "deque[Ticket]") -> None:
-        ready.append(_END_OF_BATCH)
         try:
-            # Between taking a ticket out and switching no signal handler can run and raise:
-            # `iter` takes it out without a call that CPython would look for signals at.
+            ready.append(_END_OF_BATCH)
+            # Between taking a ticket out and switching no signal handler can run and raise,
+            # or the thread would be lost: CPython looks for signals at calls and backward
+            # jumps, `iter` takes out without either, and nothing below calls but the switch.
             for ticket in iter(ready.popleft, _END_OF_BATCH):
                 state = ticket.state
                 if state & SPENT:
@@ -382,8 +385,6 @@ class Hub(Embedding, ForeignWaits):
                 thread = ticket.thread
                 ticket.thread = None  # thread and ticket refer to each other
                 self.budget = IO_BUDGET
-                if self._rebuilt:
-                    self._adopt(thread)
                 if state == WOKEN:
                     thread.switch(ticket.value)
                 elif ticket.exc is not None:
@@ -397,10 +398,14 @@ class Hub(Embedding, ForeignWaits):
         wait = _LONGEST_WAIT if limit is None else min(limit, _LONGEST_WAIT)
         return wait if deadline is None else min(max(deadline - self.clock(), 0.0), wait)
 
-    def _announce_again(self) -> None:
+    def _announce_again_and_pass(self) -> None:
+        """Make a pass after one whose events were dropped: the kernel tells them again."""
+        self._notified = False
         self._watch_notifier()
         for descriptor in list(self.descriptors.values()):
             descriptor.announce_again()
+        del self._pass  # the usual one again
+        self._pass()
 
     def _hear_notifier(self) -> None:
         # Drained before the mark is taken back: who sees the mark may leave out the write.
@@ -410,12 +415,6 @@ class Hub(Embedding, ForeignWaits):
 
     def _watch_notifier(self) -> None:
         self.poller.rearm(self.notifier.fd, True, False)
-
-    def _adopt(self, thread: Any) -> None:
-        """Give a thread of a hub greenlet that ended the present one as its parent."""
-        parent = getattr(thread, "parent", None)
-        if parent is not None and parent is not self.greenlet and parent.dead:
-            thread.parent = self.greenlet
 
     # -- exceptions that escape ----------------------------------------------------------------
 
