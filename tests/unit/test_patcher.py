@@ -68,7 +68,7 @@ SWITCHES: list[tuple[dict[str, bool], set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize("keywords, expected", SWITCHES, ids=str)
+@pytest.mark.parametrize("keywords, expected", SWITCHES, ids=[str(call) for call, _ in SWITCHES])
 def test_the_switches_that_a_call_turns_on(keywords: dict[str, bool], expected: set[str]) -> None:
     script = f"""
         from eventlet import patcher
@@ -234,16 +234,11 @@ def test_a_script_can_be_run_patched(tmp_path: Path) -> None:
     assert (misused.returncode, misused.stderr.split(":")[0]) == (1, "usage")
 
 
+QUICK = ("fork", "imports", "original", "threads_at_exit", "undo")
+LONGER = ("early_thread", "feedparser", "partly", "program")
 ISOLATED = [
-    "patched_program.py",
-    "patched_fork.py",
-    "patched_early_thread.py",
-    "patched_original.py",
-    "patched_undo.py",
-    "patched_imports.py",
-    "patched_threads_at_exit.py",
-    "patched_feedparser.py",
-    "patched_partly.py",
+    *(f"patched_{name}.py" for name in QUICK),
+    *(pytest.param(f"patched_{name}.py", marks=pytest.mark.slow) for name in LONGER),
 ]
 
 
