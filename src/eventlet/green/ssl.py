@@ -220,22 +220,22 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
                 # OpenSSL has half of the other one's record: mixing in ours would corrupt it.
                 writer = get_hub().describe(self._user_writer)
                 raise DescriptorBusy(self.fileno(), "write", writer)
-            if self._unfinished is not None:
-                self._finish_write(data, deadline)
+        if self._unfinished is not None:
+            self._finish_write(self._unfinished, data, deadline)
         sent: int = self._until_done(deadline, super().write, data, reading=False)
         return sent
 
-    def _finish_write(self, data: Any, deadline: float | None) -> None:
+    def _finish_write(self, unfinished: bytes, data: Any, deadline: float | None) -> None:
         """Let OpenSSL send the record of a write that was interrupted, before `data`.
 
         It takes any next write for the same one repeated: from a longer one it would leave
         out as many bytes as it has got already, and a shorter one is "bad write retry".
         """
-        unfinished, self._unfinished = self._unfinished, None
         with memoryview(data) as view, view.cast("B") as octets:
-            if unfinished is None or octets[: len(unfinished)] == unfinished:
-                return  # it is repeated indeed
-        self._until_done(deadline, super().write, unfinished, reading=False)
+            is_repeated = octets[: len(unfinished)] == unfinished
+        if not is_repeated:
+            self._until_done(deadline, super().write, unfinished, reading=False)
+        self._unfinished = None
 
     def _spend(self) -> None:
         """Count a call against the I/O budget; yield when there were too many."""

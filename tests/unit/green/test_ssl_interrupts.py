@@ -1,5 +1,6 @@
 """TLS calls that are killed, timed out or closed at the worst moment."""
 
+import contextlib
 import errno
 import socket
 import ssl
@@ -100,6 +101,21 @@ def test_a_write_repeated_after_a_timeout_is_sent_once(tls_pair: Pair) -> None:
     received = read_all(server)
     writer.wait()
     assert received == piece * (count + 1)
+
+
+def test_a_non_blocking_write_after_an_interrupted_one_keeps_the_order(tls_pair: Pair) -> None:
+    client, server = tls_pair
+    count = write_until_stuck(client, b"a" * 16384)
+    client.setblocking(False)
+    taken = 0
+    with contextlib.suppress(ssl.SSLWantWriteError):  # not at once: the buffers may have grown
+        while taken < 10_000:
+            taken += client.write(b"b" * 100)
+    client.setblocking(True)
+    writer = spawn(end_after, client.write, client, b"b" * 100)
+    received = read_all(server)
+    writer.wait()
+    assert received == b"a" * 16384 * (count + 1) + b"b" * (taken + 100)
 
 
 def test_a_killed_sendall_leaves_the_stream_in_order(tls_pair: Pair) -> None:
