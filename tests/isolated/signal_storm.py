@@ -213,7 +213,7 @@ def settled() -> bool:
 
 
 if raising:
-    sys.stderr = Sink()  # type: ignore[assignment]
+    sys.stderr = Sink()
 bodies = [spawner, canceller, waiter_for_signals, echo, producer, producer, consumer, consumer]
 threads = [spawn(body) for body in bodies]
 threads += [spawn(sleeper, 0.001), spawn(sleeper, 0.003)]
