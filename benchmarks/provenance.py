@@ -27,6 +27,7 @@ def describe(
             "cpu": _cpu_model(),
             "cpus": os.cpu_count(),
             "kernel": platform.release(),
+            "load_average_before": os.getloadavg(),
             "measured_core": cores.measured,
             "load_core": cores.load,
         },
