@@ -36,10 +36,21 @@ from eventlet.greenthread import (
 from eventlet.patcher import import_patched, monkey_patch
 from eventlet.queue import Queue
 from eventlet.semaphore import BoundedSemaphore, CappedSemaphore, Semaphore
+from eventlet.taskgroup import (
+    Cancelled,
+    CancelScope,
+    TaskGroup,
+    fail_after,
+    fail_at,
+    move_on_after,
+    move_on_at,
+)
 from eventlet.timeout import Timeout, is_timeout, with_timeout, wrap_is_timeout
 
 __all__ = [
     "BoundedSemaphore",
+    "CancelScope",
+    "Cancelled",
     "CappedSemaphore",
     "Event",
     "EventletDeprecationWarning",
@@ -48,6 +59,7 @@ __all__ = [
     "Queue",
     "Semaphore",
     "StopServe",
+    "TaskGroup",
     "Timeout",
     "TimeoutError",
     "call_after_global",
@@ -55,6 +67,8 @@ __all__ = [
     "convenience",
     "event",
     "exc_after",
+    "fail_after",
+    "fail_at",
     "getcurrent",
     "green",
     "greenio",
@@ -67,6 +81,8 @@ __all__ = [
     "kill",
     "listen",
     "monkey_patch",
+    "move_on_after",
+    "move_on_at",
     "patcher",
     "queue",
     "semaphore",

@@ -90,6 +90,7 @@ class Hub(Embedding, ForeignWaits):
         self.closed = False
         self.stopping = False
         self.budget = IO_BUDGET
+        self.scopes = 0  # cancel scopes that are open here; see `scope`
         self.debug_exceptions = True
         self.forked_thread: greenlet.greenlet | None = None
         self._notified = False
@@ -127,6 +128,8 @@ class Hub(Embedding, ForeignWaits):
         thread._ticket = ticket
         if type(thread) is _RawGreenlet:
             self._lead_back(thread)
+        if self.scopes:
+            self._refuse_cancelled(ticket)
         try:
             if timeout is None:
                 return self._switch()
@@ -153,6 +156,8 @@ class Hub(Embedding, ForeignWaits):
         thread._ticket = ticket
         if type(thread) is _RawGreenlet:
             self._lead_back(thread)
+        if self.scopes:
+            self._refuse_cancelled(ticket)
         try:
             self._switch()
         except BaseException:
@@ -172,6 +177,11 @@ class Hub(Embedding, ForeignWaits):
             thread.parent = self.greenlet
         except ValueError:
             pass  # the hub was made below it
+
+    def _refuse_cancelled(self, ticket: Ticket) -> None:
+        scope = getattr(ticket.thread, "_scope", None)
+        if scope is not None:
+            scope.check(ticket)
 
     def spend(self) -> None:
         """Yield because the caller's I/O budget is used up.

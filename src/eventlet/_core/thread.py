@@ -43,8 +43,18 @@ _numbers = count(1)
 class SpawnedGreenlet(greenlet.greenlet):
     """A greenlet that the hub started: what `spawn_n` returns. It has no result."""
 
-    __slots__ = ("_args", "_function", "_hub", "_kwargs", "_number", "_origin", "_ticket")
+    __slots__ = (
+        "_args",
+        "_function",
+        "_hub",
+        "_kwargs",
+        "_number",
+        "_origin",
+        "_scope",
+        "_ticket",
+    )
 
+    _scope: Any  # the innermost cancel scope; see `scope`
     _ticket: Ticket | None
     _function: Callable[..., Any] | None
 
@@ -65,6 +75,7 @@ class SpawnedGreenlet(greenlet.greenlet):
         self._function = function
         self._args = args
         self._kwargs = kwargs or {}
+        self._scope = None
         self._ticket = None
         hub.threads.add(self)
 
@@ -160,7 +171,6 @@ class GreenThread(SpawnedGreenlet):
 
     def run(self, _start: object = None) -> Any:
         """Call the function, keep what comes of it, tell links and waiters."""
-        hub = self._hub
         function, args, kwargs = self._function, self._args, self._kwargs
         self._function, self._args, self._kwargs = None, (), {}
         try:
@@ -172,11 +182,14 @@ class GreenThread(SpawnedGreenlet):
             self._settle(exc)
             if isinstance(exc, (KeyboardInterrupt, SystemExit)):
                 raise
-            hub.report(self, exc)
+            self._report(exc)
             return None
         del function, args, kwargs
         self._settle(None)
         return None
+
+    def _report(self, exc: BaseException) -> None:
+        self._hub.report(self, exc)
 
     def _settle(self, exc: BaseException | None) -> None:
         """Store the outcome, run the links, wake the waiters, in this order."""

@@ -16,6 +16,7 @@ from weakref import ref
 from greenlet import GreenletExit, getcurrent
 
 from eventlet._core.current import existing_hub, get_hub
+from eventlet._core.scope import shielded
 from eventlet._core.thread import GreenThread
 from eventlet._errors import MainloopBlocked
 from eventlet._unpatched import get_ident as native_ident
@@ -55,7 +56,8 @@ def condition_wait(self: Any, timeout: float | None = None) -> bool:
         interrupted = exc
     while True:
         try:
-            self._acquire_restore(saved)
+            with shielded():
+                self._acquire_restore(saved)
         except MainloopBlocked:
             raise  # it can never succeed here
         except BaseException as exc:
