@@ -6,9 +6,9 @@ They are read when needed, never at import, so a program may set them in `os.env
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-__all__ = ["HUB", "SETTINGS", "Setting"]
+__all__ = ["HUB", "SETTINGS", "THREADPOOL_SIZE", "Setting"]
 
 T = TypeVar("T")
 
@@ -51,5 +51,12 @@ HUB: Setting[str | None] = Setting(
     "The hub of every OS thread that did not call `hubs.use_hub`, in the same string forms.",
 )
 
-SETTINGS: tuple[Setting[str | None], ...] = (HUB,)
+THREADPOOL_SIZE: Setting[int] = Setting(
+    "EVENTLET_THREADPOOL_SIZE",
+    int,
+    20,
+    "How many OS threads `tpool` uses at most; 0 makes its calls in the caller's own thread.",
+)
+
+SETTINGS: tuple[Setting[Any], ...] = (HUB, THREADPOOL_SIZE)
 """Every variable there is."""

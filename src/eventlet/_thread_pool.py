@@ -1,24 +1,50 @@
 """Calls that may block in C, on a bounded set of OS threads.
 
-A pool starts threads on demand, up to its limit, and ends those that stay idle. It belongs
-to one process: in a forked child the first call makes new threads.
+A pool starts threads on demand, up to its limit, and ends those that stay idle. Its present
+threads, with the calls that wait for them, are a *crew*. A crew belongs to one process: in a
+forked child the first call makes another. It lives until `end_threads`.
 """
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from queue import Empty
 from typing import Any
 
 from greenlet import getcurrent
 
-from eventlet._core.current import get_hub
+from eventlet._core.current import drop_hub, existing_hub, get_hub
 from eventlet._core.wait_queue import SPENT, Ticket, wake
 from eventlet._errors import MainloopBlocked
-from eventlet._unpatched import allocate_lock, getpid, simple_queue, start_new_thread
+from eventlet._unpatched import (
+    allocate_lock,
+    get_ident,
+    getpid,
+    local,
+    simple_queue,
+    start_new_thread,
+)
 
-__all__ = ["ThreadPool"]
+__all__ = ["ThreadPool", "in_pool_thread"]
 
 _Outcome = tuple[bool, Any]
+
+
+class _Here(local):
+    """Per OS thread: whether a pool made it."""
+
+    is_pool_thread = False
+
+
+_here = _Here()
+_frozen: list[Any] = []
+"""Crews of the process that forked this one. Their calls' arguments are never collected here:
+a finalizer would end what the parent still uses."""
+
+
+def in_pool_thread() -> bool:
+    """Whether the caller runs in an OS thread of a pool."""
+    return _here.is_pool_thread
 
 
 class ThreadPool:
@@ -32,24 +58,25 @@ class ThreadPool:
     def __init__(self, limit: int, idle_seconds: float = 10.0) -> None:
         self.limit = limit
         self.idle_seconds = idle_seconds
-        self._forget_threads()
-
-    def _forget_threads(self) -> None:
-        self._pid = getpid()
-        self._calls: Any = simple_queue()
-        self._lock = allocate_lock()
-        self._threads = 0
-        self._open_calls = 0  # waiting or being made
+        self._crew = _Crew(limit, idle_seconds)
 
     @property
     def threads(self) -> int:
         """How many OS threads there are now."""
-        return self._threads if self._pid == getpid() else 0
+        crew = self._crew
+        return crew.threads if crew.pid == getpid() else 0
+
+    @property
+    def idents(self) -> frozenset[int]:
+        """The identifiers of the OS threads there are now."""
+        crew = self._crew
+        return frozenset(crew.idents.copy()) if crew.pid == getpid() else frozenset()
 
     def run(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call `func` in an OS thread; park the calling green thread until it is done.
 
-        A caller that is killed or timed out abandons the result; the call itself goes on.
+        A caller that is killed or timed out abandons the result; the call itself goes on, if
+        it has begun.
 
         Raises:
             BaseException: whatever `func` raised.
@@ -58,15 +85,17 @@ class ThreadPool:
         hub = get_hub()
         if getcurrent() is hub.greenlet:
             raise MainloopBlocked
-        if self._pid != getpid():
-            self._forget_threads()
         ticket = hub.ticket()
         try:
-            self._submit((ticket, func, args, kwargs))
+            while not self._present_crew().submit((ticket, func, args, kwargs)):
+                pass  # it was told to end in between, and has a successor
         except BaseException:
             ticket.state |= SPENT  # nobody parks on it, so nobody may wake it
             raise
-        succeeded, value = hub.park(ticket)
+        try:
+            succeeded, value = hub.park(ticket)
+        finally:
+            ticket.value = None  # a traceback in it refers to this frame
         if succeeded:
             return value
         try:
@@ -74,37 +103,126 @@ class ThreadPool:
         finally:
             del value
 
-    def _submit(self, call: tuple[Any, ...]) -> None:
+    def end_threads(self) -> None:
+        """Have all calls made that were asked for so far, end the threads, wait for that.
+
+        Parks the calling green thread; an OS thread without a hub, or the hub's own greenlet,
+        blocks. The pool can be used again, also meanwhile.
+
+        Raises:
+            RuntimeError: called in a thread of a pool, which would wait for itself.
+        """
+        if in_pool_thread():
+            raise RuntimeError("a thread of the pool cannot wait for the end of all its threads")
+        crew, self._crew = self._crew, _Crew(self.limit, self.idle_seconds)
+        if crew.pid == getpid():
+            crew.end()
+        else:
+            _frozen.append(crew)
+
+    def _present_crew(self) -> "_Crew":
+        crew = self._crew
+        if crew.pid != getpid():
+            _frozen.append(crew)
+            crew = self._crew = _Crew(self.limit, self.idle_seconds)
+        return crew
+
+
+class _Crew:
+    """The OS threads of a pool and their calls; in one process, until they are told to end."""
+
+    def __init__(self, limit: int, idle_seconds: float) -> None:
+        self.pid = getpid()
+        self.idents: set[int] = set()
+        self._limit = limit
+        self._idle_seconds = idle_seconds
+        self._calls: Any = simple_queue()  # a call, or None: the thread that takes it ends
+        self._lock = allocate_lock()
+        self.threads = 0  # running or being started
+        self._open_calls = 0  # waiting or being made
+        self._is_ending = False
+        self._at_end: list[Callable[..., object]] = []
+
+    def submit(self, call: tuple[Any, ...]) -> bool:
+        """Have a thread make a call; False when the threads were told to end."""
         with self._lock:
+            if self._is_ending:
+                return False
             # Under the lock: an idle thread looks for calls once more before it ends.
             self._calls.put(call)
             self._open_calls += 1
-            if self._open_calls <= self._threads or self._threads >= self.limit:
-                return
-            self._threads += 1
+            if self._open_calls <= self.threads or self.threads >= self._limit:
+                return True
+            self.threads += 1
         try:
-            start_new_thread(self._work, (self._calls,))
+            start_new_thread(self._work, ())
         except BaseException:
             with self._lock:
-                self._threads -= 1
-                stranded = self._threads == 0
+                self.threads -= 1
+                stranded = self.threads == 0
             if stranded:
                 raise
+        return True
 
-    def _work(self, calls: Any) -> None:
-        while True:
-            try:
-                call = calls.get(timeout=self.idle_seconds)
-            except Empty:
-                with self._lock:
-                    if not calls.empty():
-                        continue
-                    self._threads -= 1
-                    return
+    def end(self) -> None:
+        """Let the threads make the calls they have, and wait until all have ended."""
+        with self._lock:
+            self._is_ending = True
+            for _ in range(self.threads):
+                self._calls.put(None)
+        hub = existing_hub()
+        if hub is not None and hub.may_park():
+            ticket = hub.ticket()
+            if self._announce_end(partial(wake, ticket)):
+                hub.park(ticket)
+            else:
+                ticket.state |= SPENT  # nobody parks on it, so nobody may wake it
+        else:
+            ended: Any = simple_queue()
+            if self._announce_end(partial(ended.put, None)):
+                ended.get()
+
+    def _announce_end(self, announce: Callable[..., object]) -> bool:
+        """Have `announce` called by the last thread; False when none is left."""
+        with self._lock:
+            if self._has_ended():
+                return False
+            self._at_end.append(announce)
+            return True
+
+    def _has_ended(self) -> bool:
+        return not self.threads and not self.idents
+
+    def _work(self) -> None:
+        _here.is_pool_thread = True
+        self.idents.add(get_ident())
+        while (call := self._next_call()) is not None:
             _make_call(*call)
             call = None
             with self._lock:
                 self._open_calls -= 1
+        drop_hub()  # a call may have made one
+        with self._lock:
+            self.idents.discard(get_ident())
+            announcements = self._at_end if self._has_ended() else []
+        for announce in announcements:
+            announce()
+
+    def _next_call(self) -> tuple[Any, ...] | None:
+        """Wait for a call; None when this thread shall end, and is not counted any more."""
+        while True:
+            try:
+                call: tuple[Any, ...] | None = self._calls.get(timeout=self._idle_seconds)
+            except Empty:
+                with self._lock:
+                    if not self._calls.empty():
+                        continue
+                    self.threads -= 1
+                    return None
+            if call is None:
+                with self._lock:
+                    self.threads -= 1
+            return call
 
 
 def _make_call(
@@ -117,5 +235,9 @@ def _make_call(
         outcome = (True, func(*args, **kwargs))
     except BaseException as exc:
         outcome = (False, exc)
-    if not sys.is_finalizing():
-        wake(ticket, outcome)
+    del func, args, kwargs  # the traceback refers to this frame
+    try:
+        if not sys.is_finalizing():
+            wake(ticket, outcome)
+    finally:
+        del outcome
