@@ -73,6 +73,7 @@ class Descriptor:
         "recycled",
         "registered",
         "spare_reader",
+        "twin",
         "writer",
     )
 
@@ -94,6 +95,7 @@ class Descriptor:
         self.always_ready = False
         self.closed = False
         self.recycled = False
+        self.twin: Descriptor | None = None
 
     # -- waiting (owner) ------------------------------------------------------------
 
@@ -184,7 +186,11 @@ class Descriptor:
 
     def _note_crowd(self) -> None:
         self.crowded = bool(
-            not self.registered or self.more_readers or self.more_writers or self.foreign
+            not self.registered
+            or self.more_readers
+            or self.more_writers
+            or self.foreign
+            or self.twin
         )
 
     # -- waiting (foreign) ----------------------------------------------------------
@@ -266,7 +272,10 @@ class Descriptor:
     def _replace(self, known: "Descriptor") -> None:
         """Take over the number from the descriptor that held it on this hub."""
         if known.owned:
-            self.hub.recycle(known)
+            if self.owned and known.registered and self.hub.poller.register(self.fd):
+                self.twin = known  # two owners of one file, as socket(fileno=...) makes them
+            else:
+                self.hub.recycle(known)
             return
         self.foreign.extend(known.foreign)  # foreign waits on a number that now has an owner
         known.foreign = []
@@ -305,6 +314,8 @@ class Descriptor:
             self._wake_more(self.more_writers, flags)
         if self.foreign:
             self._announce_foreign(flags)
+        if self.twin is not None:
+            self.twin.announce(flags)
         if not self.registered:
             self.announce_again()
 
@@ -370,10 +381,43 @@ class Descriptor:
         if self.reader or self.writer or self.more_readers or self.more_writers or self.foreign:
             self.evict(lambda: DescriptorClosed(self.fd))
         known = self.hub.descriptors.get(self.fd)
+        twin, self.twin = self.twin, None
         if known is self:
             self.hub.drop_descriptor(self)
-        elif known is not None and not known.owned:
+        elif known is not None and (not known.owned or known.has_twin(self)):
             known.close()
+        if twin is not None:
+            twin.close()
+
+    def leave(self) -> None:
+        """Close this record of a number that stays open for another owner, if it has one."""
+        known = self.hub.descriptors.get(self.fd)
+        if known is self and self.twin is not None:
+            self.hub.descriptors[self.fd] = self.twin
+        elif known is not None and known.has_twin(self):
+            known.drop_twin(self)
+        else:
+            self.close()
+            return
+        self.closed, self.twin = True, None
+        self.evict(lambda: DescriptorClosed(self.fd))
+
+    def has_twin(self, other: "Descriptor") -> bool:
+        """Whether `other` is a further owner of this number's file."""
+        twin = self.twin
+        while twin is not None:
+            if twin is other:
+                return True
+            twin = twin.twin
+        return False
+
+    def drop_twin(self, other: "Descriptor") -> None:
+        """Take a further owner out of the chain."""
+        holder = self
+        while holder.twin is not None and holder.twin is not other:
+            holder = holder.twin
+        holder.twin = other.twin
+        holder._note_crowd()
 
     def error_when_closed(self) -> BaseException:
         """Return what a wait on this closed or recycled descriptor raises."""
@@ -385,7 +429,7 @@ class Descriptor:
         self.more_readers, self.more_writers, self.foreign = [], [], []
         self.registered = False
         self.crowded = True
-        self.spare_reader = None
+        self.spare_reader = self.twin = None
         self.can_read = self.can_write = True
 
     def __repr__(self) -> str:

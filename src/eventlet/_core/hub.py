@@ -323,6 +323,7 @@ class Hub(Embedding, ForeignWaits):
 
     def _rebuild(self) -> None:
         ended = self.greenlet
+        self._recover()
         self.stopping = False
         self.greenlet = self._new_greenlet(self.main_greenlet())
         for thread in [*self.threads, *self.plain_threads]:
@@ -333,13 +334,7 @@ class Hub(Embedding, ForeignWaits):
         try:
             self._at_rest = False
             self._switch = self.greenlet.switch
-            while not self.stopping:
-                try:
-                    self._pass()
-                except BaseException as exc:
-                    self._escaped(exc)
-                if self._embedder is not None:
-                    self._end_embedded_pass(self._embedder)
+            self._loop()
         finally:
             if not self.closed:
                 self._switch = self._enter
@@ -352,56 +347,69 @@ class Hub(Embedding, ForeignWaits):
         self._rebuild()
         ended.parent = self.greenlet  # a successor takes over
 
+    # Since CPython 3.13 what a signal handler raises at the end of a loop's turn passes by
+    # an `except` around the loop. So a function that loops is guarded where it is called.
+
+    def _loop(self) -> None:
+        while not self.stopping:
+            try:
+                self._pass()
+            except BaseException as exc:
+                self._recover()
+                self._escaped(exc)
+            if self._embedder is not None:
+                self._end_embedded_pass(self._embedder)
+
     def _pass(self) -> None:
         ready = self.ready
         limit = self._pass_limit
-        try:
-            if ready or limit == 0:
-                wait: float | None = 0
-            else:
-                self.asleep = True
-                wait = 0 if ready else self._time_to_wait(limit)
-            events = self.poller.poll(wait)
-            self.asleep = False
-            if events:
-                descriptors = self.descriptors
-                for fd, flags in events:
-                    descriptor = descriptors.get(fd)
-                    if descriptor is not None:
-                        descriptor.announce(flags)
-                    elif fd == self.notifier.fd:
-                        self._hear_notifier()
-                    else:
-                        self.poller.forget(fd)
-        except BaseException:  # a signal handler raised: events may have been dropped
-            self.asleep = False
-            self._pass = self._announce_again_and_pass  # type: ignore[method-assign]  # once
-            raise
+        if ready or limit == 0:
+            wait: float | None = 0
+        else:
+            self.asleep = True
+            wait = 0 if ready else self._time_to_wait(limit)
+        events = self.poller.poll(wait)
+        self.asleep = False
+        if events:
+            descriptors = self.descriptors
+            for fd, flags in events:
+                descriptor = descriptors.get(fd)
+                if descriptor is not None:
+                    descriptor.announce(flags)
+                elif fd == self.notifier.fd:
+                    self._hear_notifier()
+                else:
+                    self.poller.forget(fd)
         if self.timers.heap:
             self.timers.expire(self.clock(), ready)
         self._run_batch(ready)
 
     def _run_batch(self, ready: "deque[Ticket]") -> None:
+        ready.append(_END_OF_BATCH)
+        # Between taking a ticket out and switching no signal handler can run and raise, or
+        # the thread would be lost: CPython looks for signals at calls and backward jumps,
+        # `iter` takes out without either, and nothing below calls but the switch.
+        for ticket in iter(ready.popleft, _END_OF_BATCH):
+            state = ticket.state
+            if state & SPENT:
+                continue
+            ticket.state = state | SPENT
+            thread = ticket.thread
+            ticket.thread = None  # thread and ticket refer to each other
+            self.budget = IO_BUDGET
+            if state == WOKEN:
+                thread.switch(ticket.value)
+            elif (exc := ticket.exc) is not None:
+                thread.throw(exc.__class__, exc, exc.__traceback__)
+
+    def _recover(self) -> None:
+        """Put right what a pass that was cut short by an exception left half done."""
+        self.asleep = False
         try:
-            ready.append(_END_OF_BATCH)
-            # Between taking a ticket out and switching no signal handler can run and raise,
-            # or the thread would be lost: CPython looks for signals at calls and backward
-            # jumps, `iter` takes out without either, and nothing below calls but the switch.
-            for ticket in iter(ready.popleft, _END_OF_BATCH):
-                state = ticket.state
-                if state & SPENT:
-                    continue
-                ticket.state = state | SPENT
-                thread = ticket.thread
-                ticket.thread = None  # thread and ticket refer to each other
-                self.budget = IO_BUDGET
-                if state == WOKEN:
-                    thread.switch(ticket.value)
-                elif ticket.exc is not None:
-                    throw(thread, ticket.exc)
-        except BaseException:
-            ready.remove(_END_OF_BATCH)  # the rest of the batch joins the next one
-            raise
+            self.ready.remove(_END_OF_BATCH)  # the rest of the batch joins the next one
+        except ValueError:
+            # It came before the batch: events may have been dropped with it.
+            self._pass = self._announce_again_and_pass  # type: ignore[method-assign]  # once
 
     def _time_to_wait(self, limit: float | None) -> float:
         deadline = self.timers.next_deadline()

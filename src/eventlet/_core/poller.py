@@ -33,10 +33,14 @@ class Poller(Protocol):
 
     edge_triggered: bool
 
-    def register(self, fd: int) -> None:
+    def register(self, fd: int) -> bool:
         """Announce each change of `fd` from now on, and what is ready at this moment.
 
         Called again for a registered descriptor, it announces once more what is ready.
+
+        Returns:
+            True when this very file was registered already; False when it was not, or the
+            poller cannot tell.
 
         Raises:
             PermissionError: the kernel cannot poll this file; it is always ready.

@@ -35,8 +35,8 @@ class EpollPoller:
             select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLPRI | select.EPOLLET
         )
 
-    def register(self, fd: int) -> None:
-        self._set(fd, self._edges)
+    def register(self, fd: int) -> bool:
+        return self._set(fd, self._edges)
 
     def rearm(self, fd: int, read: bool, write: bool) -> None:
         flags = select.EPOLLONESHOT
@@ -46,11 +46,12 @@ class EpollPoller:
             flags |= select.EPOLLOUT
         self._set(fd, flags)
 
-    def _set(self, fd: int, flags: int) -> None:
+    def _set(self, fd: int, flags: int) -> bool:
+        """Set the flags of a number; return whether its present file had some before."""
         if fd in self._known:
             try:
                 self._epoll.modify(fd, flags)
-                return
+                return True
             except FileNotFoundError:
                 self._known.discard(fd)  # closed behind our back: a new file has the number
         try:
@@ -59,6 +60,7 @@ class EpollPoller:
             self._epoll.unregister(fd)
             self._epoll.register(fd, flags)
         self._known.add(fd)
+        return False
 
     def forget(self, fd: int) -> None:
         if fd not in self._known:

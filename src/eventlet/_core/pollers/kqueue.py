@@ -34,8 +34,9 @@ class KqueuePoller:
         self._select: Any = select
         self._kqueue: Any = real_kqueue()
 
-    def register(self, fd: int) -> None:
+    def register(self, fd: int) -> bool:
         self._change(fd, READ | WRITE, self._select.KQ_EV_ADD | self._select.KQ_EV_CLEAR)
+        return False
 
     def rearm(self, fd: int, read: bool, write: bool) -> None:
         once = self._select.KQ_EV_ADD | self._select.KQ_EV_ONESHOT

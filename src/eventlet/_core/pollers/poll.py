@@ -26,8 +26,9 @@ class PollPoller:
         self._poll: Any = real_poll()
         self._rdhup: int = getattr(select, "POLLRDHUP", 0)
 
-    def register(self, fd: int) -> None:
+    def register(self, fd: int) -> bool:
         """Nothing: a level-only poller is armed for each wait."""
+        return False
 
     def rearm(self, fd: int, read: bool, write: bool) -> None:
         flags = 0

@@ -22,8 +22,9 @@ class SelectPoller:
         self._readers: set[int] = set()
         self._writers: set[int] = set()
 
-    def register(self, fd: int) -> None:
+    def register(self, fd: int) -> bool:
         """Nothing: a level-only poller is armed for each wait."""
+        return False
 
     def rearm(self, fd: int, read: bool, write: bool) -> None:
         if fd >= _SMALL:
