@@ -126,7 +126,7 @@ class Hub(Embedding, ForeignWaits):
         """
         thread = ticket.thread
         thread._ticket = ticket
-        if type(thread) is _RawGreenlet:
+        if type(thread) is _RawGreenlet and thread.parent is not None:
             self._lead_back(thread)
         if self.scopes:
             self._refuse_cancelled(ticket)
@@ -154,7 +154,7 @@ class Hub(Embedding, ForeignWaits):
         self.ready.append(ticket)
         thread = ticket.thread
         thread._ticket = ticket
-        if type(thread) is _RawGreenlet:
+        if type(thread) is _RawGreenlet and thread.parent is not None:
             self._lead_back(thread)
         if self.scopes:
             self._refuse_cancelled(ticket)
@@ -170,7 +170,7 @@ class Hub(Embedding, ForeignWaits):
         Otherwise it would lead to its maker, out of whatever that one waits for.
         """
         parent = thread.parent
-        if parent is None or parent is self.greenlet or thread is self.main_greenlet():
+        if parent is self.greenlet or thread is self.main_greenlet():
             return
         self.plain_threads.add(thread)
         try:
@@ -355,8 +355,12 @@ class Hub(Embedding, ForeignWaits):
             try:
                 self._pass()
             except BaseException as exc:
-                self._recover()
-                self._escaped(exc)
+                if self._recover():
+                    self._escaped(exc)
+                else:
+                    # A signal handler raised it (or the poller failed): as without a hub,
+                    # it is raised where the program waits.
+                    self.interrupt_main(exc)
             if self._embedder is not None:
                 self._end_embedded_pass(self._embedder)
 
@@ -402,14 +406,20 @@ class Hub(Embedding, ForeignWaits):
             elif (exc := ticket.exc) is not None:
                 thread.throw(exc.__class__, exc, exc.__traceback__)
 
-    def _recover(self) -> None:
-        """Put right what a pass that was cut short by an exception left half done."""
+    def _recover(self) -> bool:
+        """Put right what a pass that was cut short by an exception left half done.
+
+        Returns:
+            Whether the exception came out of the batch: from a thread or a callback.
+        """
         self.asleep = False
         try:
             self.ready.remove(_END_OF_BATCH)  # the rest of the batch joins the next one
         except ValueError:
             # It came before the batch: events may have been dropped with it.
             self._pass = self._announce_again_and_pass  # type: ignore[method-assign]  # once
+            return False
+        return True
 
     def _time_to_wait(self, limit: float | None) -> float:
         deadline = self.timers.next_deadline()
