@@ -40,7 +40,7 @@ from eventlet._errors import DescriptorBusy, DescriptorClosed, IOClosed
 if TYPE_CHECKING:
     from eventlet._core.hub import Hub
 
-__all__ = ["Descriptor", "WaiterPolicy", "waiter_policy"]
+__all__ = ["Descriptor", "WaiterPolicy", "notice_reuse", "waiter_policy"]
 
 
 class WaiterPolicy:
@@ -440,3 +440,12 @@ class Descriptor:
             if waiter is not None
         ]
         return f"<Descriptor {self.fd} {kind} waited on for {'+'.join(waits) or 'nothing'}>"
+
+
+def notice_reuse(hub: "Hub | None", fd: int) -> None:
+    """Tell the owner of a number on `hub` if the number names another file by now."""
+    known = None if hub is None else hub.descriptors.get(fd)
+    if known is None or not known.owned or not known.registered:
+        return
+    if not known.hub.poller.register(fd):
+        known.hub.recycle(known)

@@ -60,6 +60,12 @@ class Records:
             record.exact = False
             record.can_read = True
 
+    def leave(self) -> None:
+        """`close` for a number that stays open, perhaps with another owner."""
+        for record in self._all:
+            record.leave()
+        self._home, self._all = None, ()
+
     def close(self) -> None:
         """Evict the waiters with EBADF on every hub and let each forget the number."""
         for record in self._all:

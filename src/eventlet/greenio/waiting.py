@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any, Self, SupportsIndex
 
 import eventlet.hubs as hubs
-from eventlet._core.descriptor import Descriptor
+from eventlet._core.current import existing_hub
+from eventlet._core.descriptor import Descriptor, notice_reuse
 from eventlet._core.wait_queue import EXPIRED
 from eventlet._errors import IOClosed
 from eventlet._unpatched import (
@@ -42,15 +43,19 @@ class WaitingSocket(real_socket):
     ) -> None:
         if isinstance(family, (int, type(None))):
             self._open(-1 if family is None else family, *args, **kwargs)
+            opened = kwargs.get("fileno") is None and len(args) < 3
             timeout = base_socket.gettimeout(self)  # the default, or 0 for SOCK_NONBLOCK
         else:
             self._wrap(family)
             timeout = family.gettimeout()
+            opened = not isinstance(family, WaitingSocket)
         if self.fileno() >= 0:
             if set_nonblocking:
                 _set_c_blocking(self, False)
-            if not isinstance(self._wrapped, WaitingSocket):
+            if opened:
                 hubs.notify_opened(self.fileno())
+            else:
+                notice_reuse(existing_hub(), self.fileno())
         self._timeout = timeout
 
     def _open(
@@ -281,7 +286,10 @@ class WaitingSocket(real_socket):
 
     def detach(self) -> int:
         """Give the descriptor number away without closing it; waiters get EBADF."""
-        self._release()
+        self._desc = None
+        if self._records is not None:
+            self._records.leave()
+            self._records = None
         fd = super().detach()
         if self._wrapped is not None:
             self._wrapped.detach()

@@ -73,9 +73,9 @@ class CountingPoller(EpollPoller):
         self.registered: list[int] = []
         self.rearmed: list[int] = []
 
-    def register(self, fd: int) -> None:
+    def register(self, fd: int) -> bool:
         self.registered.append(fd)
-        super().register(fd)
+        return super().register(fd)
 
     def rearm(self, fd: int, read: bool, write: bool) -> None:
         self.rearmed.append(fd)
@@ -412,7 +412,7 @@ def test_a_ticket_used_again_after_a_time_limit_or_interrupt_is_a_new_one(pair: 
 
 
 def test_trap4_events_lost_to_a_handler_that_raises_are_announced_again(
-    hub: Hub, pair: Pair, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    hub: Hub, pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # An edge is reported once: when the handler's exception takes the place of the report,
     # the kernel has to be asked again.
@@ -435,6 +435,8 @@ def test_trap4_events_lost_to_a_handler_that_raises_are_announced_again(
         monkeypatch.setattr(hub.poller, "poll", poll_and_raise)
         b.send(b"x")
         d.send(b"x")
+        with pytest.raises(InterruptedError, match="handler"):
+            thread.wait()  # in the main green thread, as without a hub
         assert thread.wait() & READ
         assert stranger.wait() & READ
         assert failed
@@ -448,7 +450,6 @@ def test_trap4_events_lost_to_a_handler_that_raises_are_announced_again(
         sleep(0)
         sleep(0)
         assert ran == [1]
-    assert "InterruptedError: by a signal handler" in capsys.readouterr().err
 
 
 def test_flags_are_those_of_poll() -> None:

@@ -430,6 +430,18 @@ def test_a_stopped_process_goes_on_where_it_was() -> None:
     )
 
 
+def test_what_a_handler_raises_while_the_hub_polls_reaches_main() -> None:
+    done = run_isolated(
+        START
+        + "class Stop(Exception):\n    pass\n"
+        + "def stop(*_):\n    raise Stop\n"
+        + "signal.signal(signal.SIGALRM, stop)\n"
+        + "spawn(sleep, 50)\nsend_later(signal.SIGALRM)\n"
+        + "try:\n    sleep(50)\nexcept Stop:\n    print('stopped')\n",
+    )
+    assert (done.stdout, done.stderr) == ("stopped\n", "")
+
+
 def test_an_exit_in_a_handler_reaches_main() -> None:
     for number, status in (("SIGTERM", 7), ("SIGALRM", 8)):
         done = run_isolated(

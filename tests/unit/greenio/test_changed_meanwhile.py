@@ -234,3 +234,45 @@ def test_connections_that_come_and_go_leave_nothing() -> None:
         assert len(hub.timers.heap) < 10
     if fds is not None:
         assert len(os.listdir("/proc/self/fd")) == fds
+
+
+def test_two_owners_of_one_number_both_hear_of_it() -> None:
+    """As `socket.socket(fileno=response.fileno())` makes them."""
+    with GreenSocket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        first = GreenSocket()
+        first.connect(listener.getsockname())
+        peer, _ = listener.accept()
+    reader = spawn(first.recv, 10)
+    sleep(0)
+    second = GreenSocket(fileno=first.fileno())
+    also = spawn(second.recv, 10)
+    sleep(0)
+    peer.sendall(b"x")
+    sleep(0.01)
+    peer.sendall(b"y")
+    assert sorted([reader.wait(), also.wait()]) in ([b"x", b"y"], [b"", b"xy"])
+    second.sendall(b"from the second")
+    assert peer.recv(100) == b"from the second"
+    second.detach()
+    peer.sendall(b"z")
+    assert first.recv(10) == b"z"
+    first.close()
+    assert peer.recv(10) == b""
+    peer.close()
+
+
+def test_closing_one_owner_wakes_the_waiters_of_the_other() -> None:
+    left, right = (GreenSocket(end) for end in socket.socketpair())
+    reader = spawn(left.recv, 1)
+    sleep(0)
+    other = GreenSocket(fileno=left.fileno())
+    also = spawn(other.recv, 1)
+    sleep(0)
+    left.close()
+    for thread in (reader, also):
+        with pytest.raises(OSError, match="closed"):
+            thread.wait()
+    other.detach()
+    right.close()
