@@ -165,14 +165,18 @@ class Hub(Embedding, ForeignWaits):
             raise
 
     def _lead_back(self, thread: greenlet.greenlet) -> None:
-        """See to it that the end of a greenlet that somebody else made leads to the hub.
+        """See to it that the end of a greenlet that somebody else made does no harm.
 
-        Otherwise it would lead to its maker, out of whatever that one waits for.
+        It leads to its maker. That is right where the maker waits for it in a plain switch;
+        out of anything else, a park above all, it would tear the maker: then it leads to
+        the hub.
         """
-        parent = thread.parent
-        if parent is self.greenlet or thread is self.main_greenlet():
-            return
         self.plain_threads.add(thread)
+        maker = thread.parent
+        if maker is self.greenlet or thread is self.main_greenlet():
+            return
+        if maker is None or not (maker.dead or live_ticket(maker) is not None):
+            return
         try:
             thread.parent = self.greenlet
         except ValueError:

@@ -208,6 +208,16 @@ def test_the_end_of_a_plain_greenlet_that_parked_leads_to_the_hub() -> None:
     assert raw.dead
 
 
+def test_a_maker_that_waits_for_its_plain_greenlet_gets_it_back() -> None:
+    hub = get_hub()
+
+    def maker() -> Any:
+        nested = greenlet.greenlet(lambda: hub.park(hub.ticket(), 0.002))
+        return nested.switch()
+
+    assert spawn(maker).wait() is EXPIRED
+
+
 def test_a_ticket_says_what_became_of_it() -> None:
     hub = get_hub()
     ticket = hub.ticket()
