@@ -169,10 +169,10 @@ def waiter_for_signals() -> None:
     while running():
         ticket = hub.ticket()
         from_handler.append(ticket)
-        if hub.park(ticket, 1) == "signal":
+        if hub.park(ticket, 5) == "signal":
             finish("woken by the handler")
         else:
-            assert not signals or not running(), "no signal for a second"
+            assert not signals or not running(), "no signal for five seconds"
 
 
 def echo() -> None:
