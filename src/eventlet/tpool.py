@@ -85,7 +85,9 @@ def proxy_call(autowrap: tuple[type, ...], f: Callable[..., Any], *args: Any, **
     """
     call_here = kwargs.pop("nonblocking", False)
     result = f(*args, **kwargs) if call_here else execute(f, *args, **kwargs)
-    return _wrapped(result, tuple(autowrap))
+    if isinstance(result, tuple(autowrap)) and not isinstance(result, Proxy):
+        return Proxy(result, autowrap)
+    return result
 
 
 class Proxy:
@@ -122,10 +124,12 @@ class Proxy:
             raise AttributeError(name)
         value = getattr(self._obj, name)
         if not callable(value):
-            return self._wrap(value, name)
+            return self._tpool_wrap(value, name)
 
         def call_in_thread(*args: Any, **kwargs: Any) -> Any:
-            return self._wrap(proxy_call((), value, *args, **kwargs), name)
+            call_here = kwargs.pop("nonblocking", False)
+            run = _call_here if call_here else self._tpool_run
+            return self._tpool_wrap(run(value, *args, **kwargs), name)
 
         return call_in_thread
 
@@ -133,57 +137,72 @@ class Proxy:
         if name in Proxy.__slots__:
             object.__setattr__(self, name, value)
         else:
-            execute(setattr, self._obj, name, value)  # a setter may talk to a server
+            self._tpool_run(setattr, self._obj, name, value)  # a setter may talk to a server
 
     def __delattr__(self, name: str) -> None:
-        execute(delattr, self._obj, name)
+        self._tpool_run(delattr, self._obj, name)
 
-    def _wrap(self, value: Any, name: str) -> Any:
+    # Names that an object is unlikely to have: it could not be reached under them.
+
+    def _tpool_run(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Make a call of the object in an OS thread."""
+        return execute(func, *args, **kwargs)
+
+    def _tpool_like(self, value: Any, autowrap: tuple[type, ...]) -> "Proxy":
+        """Make a proxy of something that the object returned."""
+        return Proxy(value, autowrap)
+
+    def _tpool_wrap(self, value: Any, name: str) -> Any:
         if value is self._obj:
             return self
-        if name in self._autowrap_names and not isinstance(value, Proxy):
-            names_only = not isinstance(value, self._autowrap)
-            return Proxy(value, () if names_only else self._autowrap)
-        return _wrapped(value, self._autowrap)
+        if isinstance(value, Proxy):
+            return value
+        if isinstance(value, self._autowrap):
+            return self._tpool_like(value, self._autowrap)
+        return self._tpool_like(value, ()) if name in self._autowrap_names else value
 
     # In OS threads.
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the object."""
-        return self._wrap(proxy_call((), self._obj, *args, **kwargs), "__call__")
+        call_here = kwargs.pop("nonblocking", False)
+        run = _call_here if call_here else self._tpool_run
+        return self._tpool_wrap(run(self._obj, *args, **kwargs), "__call__")
 
     def __getitem__(self, key: Any) -> Any:
-        return self._wrap(execute(_get_item, self._obj, key), "__getitem__")
+        return self._tpool_wrap(self._tpool_run(_get_item, self._obj, key), "__getitem__")
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        execute(_set_item, self._obj, key, value)
+        self._tpool_run(_set_item, self._obj, key, value)
 
     def __delitem__(self, key: Any) -> None:
-        execute(_delete_item, self._obj, key)
+        self._tpool_run(_delete_item, self._obj, key)
 
     def __contains__(self, item: Any) -> bool:
-        return execute(_contains, self._obj, item)
+        return bool(self._tpool_run(_contains, self._obj, item))
 
     def __next__(self) -> Any:
-        return self._wrap(execute(next, self._obj), "__next__")
+        return self._tpool_wrap(self._tpool_run(next, self._obj), "__next__")
 
     def __enter__(self) -> Any:
-        return self._wrap(execute(type(self._obj).__enter__, self._obj), "__enter__")
+        return self._tpool_wrap(self._tpool_run(type(self._obj).__enter__, self._obj), "__enter__")
 
     def __exit__(self, *exc_info: object) -> Any:
-        return execute(type(self._obj).__exit__, self._obj, *exc_info)
+        return self._tpool_run(type(self._obj).__exit__, self._obj, *exc_info)
 
     def __copy__(self) -> Any:
-        return self._wrap(execute(copy.copy, self._obj), "__copy__")
+        return self._tpool_wrap(self._tpool_run(copy.copy, self._obj), "__copy__")
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return self._wrap(execute(copy.deepcopy, self._obj, memo), "__deepcopy__")
+        return self._tpool_wrap(self._tpool_run(copy.deepcopy, self._obj, memo), "__deepcopy__")
 
     # Right here.
 
     def __iter__(self) -> Any:
         iterator = iter(self._obj)
-        return self if iterator is self._obj else Proxy(iterator, self._autowrap)
+        if iterator is self._obj:
+            return self
+        return self._tpool_like(iterator, self._autowrap)
 
     def __eq__(self, other: object) -> Any:
         return self._obj == other
@@ -293,10 +312,8 @@ def _call(
         raise
 
 
-def _wrapped(value: Any, autowrap: tuple[type, ...]) -> Any:
-    if isinstance(value, autowrap) and not isinstance(value, Proxy):
-        return Proxy(value, autowrap)
-    return value
+def _call_here(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return func(*args, **kwargs)
 
 
 def _get_item(obj: Any, key: Any) -> Any:
