@@ -32,7 +32,8 @@ LAYERS: list[tuple[str, ...]] = [
     ("green", "green.*", "support.greendns", "_patching", "_patching.*", "patcher"),
     # 5 services
     (
-        *("convenience", "db_pool", "backdoor", "websocket", "wsgi", "_server", "_server.*"),
+        *("convenience", "db_pool", "_db_connection", "backdoor", "websocket"),
+        *("wsgi", "_server", "_server.*"),
         *("asyncio", "support.psycopg2_patcher"),
     ),
     # 6 tools
