@@ -296,6 +296,11 @@ def test_trap8_a_record_used_after_its_hub_is_gone_says_so() -> None:
         record.close()
 
 
+def test_the_end_of_the_program_is_quiet_whoever_still_waits() -> None:
+    done = run_isolated("exit_with_threads.py")
+    assert (done.stdout, done.stderr) == ("end\n", "")
+
+
 # -- wake-ups from other OS threads -----------------------------------------------------------------
 
 

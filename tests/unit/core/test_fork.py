@@ -385,24 +385,26 @@ CHILD = ["atexit", "buffered", "child"]
 PARENT = ["main unwound"]
 
 
-@pytest.mark.parametrize("start", STARTS)
+ENDS = {
+    "pass": (0, ["returned"]),
+    "sys.exit(3)": (3, []),
+    "raise ValueError('boom')": (1, []),
+    "sleep(0.01)": (0, ["returned"]),
+    "sleep(0); sys.exit(3)": (3, []),
+    "sys.exit()": (0, []),
+    "sys.exit(True)": (1, []),
+    "sys.exit('why')": (1, []),
+    "raise greenlet.GreenletExit": (0, []),
+}
+
+
 @pytest.mark.parametrize(
-    "body, status, more",
-    [
-        ("pass", 0, ["returned"]),
-        ("sleep(0.01)", 0, ["returned"]),
-        ("sys.exit()", 0, []),
-        ("sys.exit(3)", 3, []),
-        ("sys.exit(True)", 1, []),
-        ("sys.exit('why')", 1, []),
-        ("raise ValueError('boom')", 1, []),
-        ("raise greenlet.GreenletExit", 0, []),
-        ("sleep(0); sys.exit(3)", 3, []),
-    ],
+    "start, body",
+    [("spawn", body) for body in ENDS]
+    + [(start, body) for start in ("spawn_n", "plain") for body in list(ENDS)[:3]],
 )
-def test_trap15_the_end_of_the_forking_thread_ends_the_child(
-    start: str, body: str, status: int, more: list[str]
-) -> None:
+def test_trap15_the_end_of_the_forking_thread_ends_the_child(start: str, body: str) -> None:
+    status, more = ENDS[body]
     code = f"{STARTS[start]}\n{MAIN}\ndef body():\n    {body}\nmain(body, {status})\n"
     done = run_isolated(
         START + code,
