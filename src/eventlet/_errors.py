@@ -16,6 +16,8 @@ __all__ = [
     "HubClosed",
     "HubError",
     "IOClosed",
+    "LoopDoesNotDrive",
+    "LoopWaitsForItself",
     "MainloopBlocked",
     "UnsupportedRuntime",
 ]
@@ -37,6 +39,32 @@ class MainloopBlocked(EventletError, RuntimeError):
 
 class EmbeddingError(EventletError, RuntimeError):
     """`run_once` was used in a way that would re-enter the hub."""
+
+
+class LoopDoesNotDrive(EventletError, RuntimeError):
+    """A coroutine awaits a green thread in a loop that never lets green threads run.
+
+    Attributes:
+        loop: the running loop.
+    """
+
+    def __init__(self, loop: object) -> None:
+        self.loop = loop
+        super().__init__(
+            f"{loop!r} keeps green threads from running while it waits; call "
+            "eventlet.asyncio.attach() in it first, or run the coroutine with "
+            "eventlet.asyncio.run(main())"
+        )
+
+
+class LoopWaitsForItself(EventletError, RuntimeError):
+    """The greenlet that runs an event loop would wait for something that loop has to do."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this greenlet runs the event loop and would wait for it for ever; use `await` here, "
+            "or call the function by `await eventlet.asyncio.to_green(func, *args)`"
+        )
 
 
 class HubClosed(EventletError, RuntimeError):

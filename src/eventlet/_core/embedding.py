@@ -7,6 +7,7 @@ hub is *at rest*: work made then reaches the outer loop by `on_earlier` or by `f
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import greenlet
@@ -24,7 +25,13 @@ _Greenlet = greenlet.greenlet
 
 
 class Embedding:
-    """The part of a hub that lets another loop drive it."""
+    """The part of a hub that lets another loop drive it.
+
+    Attributes:
+        outer_loop_runs: tells, while `on_earlier` is set, whether the outer loop is running.
+            When it is not, its greenlet may park: the hub then runs by itself.
+        around_park: see `set_around_park`.
+    """
 
     ident: int
     clock: Callable[[], float]
@@ -34,7 +41,7 @@ class Embedding:
     greenlet: _Greenlet
     asleep: bool
     _switch: Callable[[], Any]
-    _enter: Callable[[], Any]
+    _rebuild: Callable[[], None]
     _at_rest: bool
     _notified: bool
     _hear_notifier: Callable[[], None]
@@ -45,6 +52,8 @@ class Embedding:
         self._on_earlier: Callable[[], None] | None = None
         self._joined_midway = False
         self._pass_limit: float | None = None
+        self.outer_loop_runs: Callable[[], bool] = _always
+        self.around_park: Callable[[Callable[[], Any]], Any] | None = None
 
     def fileno(self) -> int:
         """Descriptor that is readable when `run_once` has I/O to do; -1 if there is none."""
@@ -108,6 +117,27 @@ class Embedding:
             self.asleep = True
             self._switch = self._refuse_to_park
 
+    def _enter(self) -> Any:
+        """Stand-in for the switch to the hub's greenlet when that may have to be made first."""
+        if self.greenlet.dead:
+            self._rebuild()
+        elif self.greenlet:
+            self._switch = self._way_in()
+        return self._way_in()()
+
+    def _way_in(self) -> Callable[[], Any]:
+        switch = self.greenlet.switch
+        return switch if self.around_park is None else partial(self.around_park, switch)
+
+    def set_around_park(self, around: Callable[[Callable[[], Any]], Any]) -> None:
+        """Have each park from now on made by `around(switch)`, which calls `switch` once.
+
+        For what an OS thread has one of, and a greenlet must not leave behind when it parks.
+        """
+        self.around_park = around
+        if self._switch == self.greenlet.switch:
+            self._switch = self._way_in()
+
     def _end_embedded_pass(self, embedder: _Greenlet) -> None:
         if self._joined_midway:  # that was the rest of a pass; the embedder gets a whole one
             self._joined_midway = False
@@ -118,10 +148,24 @@ class Embedding:
 
     def _refuse_to_park(self) -> Any:
         """Stand-in for the switch to the hub while another loop drives it."""
-        if self._on_earlier is None:  # the embedder has let go of the hub
+        notice = self._on_earlier
+        if notice is None:  # the embedder has let go of the hub
             self._switch = self._enter
             return self._switch()
-        raise EmbeddingError(
-            "this greenlet runs the loop that drives the hub; parking it would stop both; "
-            "spawn a green thread for work that waits"
-        )
+        if self.outer_loop_runs():
+            raise EmbeddingError(
+                "this greenlet runs the loop that drives the hub; parking it would stop both; "
+                "call functions that wait by `await eventlet.asyncio.to_green(func, *args)`, "
+                "or spawn a green thread for them"
+            )
+        # Nobody drives the hub now: it runs by itself until this park is over.
+        self._on_earlier = None
+        self._switch = self._enter
+        try:
+            return self._switch()
+        finally:
+            self.on_earlier = notice
+
+
+def _always() -> bool:
+    return True

@@ -317,14 +317,6 @@ class Hub(Embedding, ForeignWaits):
         self._at_rest = True
         return hub_greenlet
 
-    def _enter(self) -> Any:
-        """Stand-in for the switch to the hub's greenlet when that may have to be made first."""
-        if self.greenlet.dead:
-            self._rebuild()
-        elif self.greenlet:
-            self._switch = self.greenlet.switch
-        return self.greenlet.switch()
-
     def _rebuild(self) -> None:
         ended = self.greenlet
         self._recover()
@@ -337,7 +329,7 @@ class Hub(Embedding, ForeignWaits):
     def _run(self, _end_of_predecessor: object = None) -> None:
         try:
             self._at_rest = False
-            self._switch = self.greenlet.switch
+            self._switch = self._way_in()
             self._loop()
         finally:
             if not self.closed:

@@ -5,16 +5,16 @@ spends that ticket and its body never runs. Each runs in a copy of its spawner's
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextvars import copy_context
 from itertools import count
 from types import CodeType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import greenlet
 from greenlet import GreenletExit, getcurrent
 
-from eventlet._core.current import get_hub
+from eventlet._core.current import existing_hub, get_hub
 from eventlet._core.fork import end_forked_child
 from eventlet._core.hub import Hub
 from eventlet._core.timers import Timer
@@ -29,6 +29,9 @@ from eventlet._core.wait_queue import (
 )
 
 __all__ = [
+if TYPE_CHECKING:
+    from eventlet._core.awaiting import ThreadFuture
+
     "GreenThread",
     "SpawnedGreenlet",
     "exception_from",
@@ -284,6 +287,28 @@ class GreenThread(SpawnedGreenlet):
         super().abandon(exc)
         if not self._finished:
             self._settle(exc)
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Wait for the outcome in a coroutine; cancelling the `await` kills this thread.
+
+        Raises:
+            CancelledError: this thread was killed, or the awaiting task cancelled.
+            LoopDoesNotDrive: the running loop keeps the hub from running.
+        """
+        return self.as_future().__await__()
+
+    def as_future(self) -> "ThreadFuture":
+        """Return the outcome as a future of the running loop; see `__await__`."""
+        from eventlet._core.awaiting import ThreadFuture
+
+        return ThreadFuture(self._hub is existing_hub(), self.link, self._interrupt_soon)
+
+    def _interrupt_soon(self, exc: BaseException) -> None:
+        """Interrupt this thread without a park of the caller; one that waits to start never does."""
+        if not self and not self.dead and self._hub is existing_hub():
+            self.abandon(exc)
+        else:
+            self._hub.call_soon(throw_soon, self, exc)
+
 
 
 def exception_from(throw_args: tuple[Any, ...]) -> BaseException:

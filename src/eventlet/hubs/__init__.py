@@ -159,8 +159,6 @@ def _find(name: str) -> Any:
     """Return the class or module called "package.module:Class", "package.module" or "poll"."""
     if not name:
         raise RuntimeError("Need to specify a hub")
-    if name == "asyncio":
-        raise HubError("the asyncio hub comes with the asyncio bridge, which is not built yet")
     module_name, _, class_name = name.partition(":")
     if not class_name and "." not in module_name:
         module_name = f"{__name__}.{module_name}"

@@ -212,11 +212,6 @@ def test_a_module_that_does_not_say_whether_it_is_available_is_warned_about() ->
     assert type(get_hub()) is OwnHub
 
 
-def test_the_asyncio_hub_says_when_it_comes() -> None:
-    with pytest.raises(HubError, match="asyncio bridge"):
-        use_hub("asyncio")
-
-
 def test_a_hub_with_its_own_wait_is_refused_and_pointed_to_poller() -> None:
     class LoopOfItsOwn(BaseHub):
         def wait(self, seconds: float | None = None) -> None:
