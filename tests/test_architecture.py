@@ -34,7 +34,7 @@ LAYERS: list[tuple[str, ...]] = [
     (
         *("convenience", "db_pool", "_db_connection", "backdoor", "websocket"),
         *("wsgi", "_server", "_server.*"),
-        *("asyncio", "support.psycopg2_patcher"),
+        *("asyncio", "_aio", "_aio.*", "hubs.asyncio", "support.psycopg2_patcher"),
     ),
     # 6 tools
     ("introspect", "debug", "testing", "_cli", "_cli.*"),

@@ -28,10 +28,10 @@ from eventlet._core.wait_queue import (
     wake,
 )
 
-__all__ = [
 if TYPE_CHECKING:
     from eventlet._core.awaiting import ThreadFuture
 
+__all__ = [
     "GreenThread",
     "SpawnedGreenlet",
     "exception_from",
@@ -282,11 +282,6 @@ class GreenThread(SpawnedGreenlet):
         if not self and not self.dead:
             kill(self, *throw_args)
 
-    def abandon(self, exc: BaseException) -> None:
-        """End this thread before it starts; links and waiters are told."""
-        super().abandon(exc)
-        if not self._finished:
-            self._settle(exc)
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait for the outcome in a coroutine; cancelling the `await` kills this thread.
 
@@ -309,6 +304,11 @@ class GreenThread(SpawnedGreenlet):
         else:
             self._hub.call_soon(throw_soon, self, exc)
 
+    def abandon(self, exc: BaseException) -> None:
+        """End this thread before it starts; links and waiters are told."""
+        super().abandon(exc)
+        if not self._finished:
+            self._settle(exc)
 
 
 def exception_from(throw_args: tuple[Any, ...]) -> BaseException:
