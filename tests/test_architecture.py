@@ -24,7 +24,7 @@ LAYERS: list[tuple[str, ...]] = [
     (
         *("greenthread", "event", "timeout", "semaphore", "lock", "queue", "corolocal"),
         *("greenpool", "_imap", "pools", "dagpool", "taskgroup", "coros", "hubs", "hubs.*"),
-        *("_loop_mark", "support.greenlets"),
+        *("completion", "_loop_mark", "support.greenlets"),
     ),
     # 3 input and output
     ("greenio", "greenio.*", "tpool", "_resolver", "_thread_pool"),

@@ -20,6 +20,7 @@ import eventlet.queue as queue
 import eventlet.semaphore as semaphore
 import eventlet.support as support
 import eventlet.timeout as timeout
+from eventlet.completion import as_completed, wait_first
 from eventlet.convenience import StopServe, connect, listen, serve, wrap_ssl
 from eventlet.event import Event
 from eventlet.greenpool import GreenPile, GreenPool
@@ -62,6 +63,7 @@ __all__ = [
     "TaskGroup",
     "Timeout",
     "TimeoutError",
+    "as_completed",
     "call_after_global",
     "connect",
     "convenience",
@@ -93,6 +95,7 @@ __all__ = [
     "spawn_n",
     "support",
     "timeout",
+    "wait_first",
     "with_timeout",
     "wrap_is_timeout",
     "wrap_ssl",

@@ -241,6 +241,7 @@ class Line:
                 getrefcount(thread) > references
                 or getweakrefcount(thread) > weak_references
                 or len(thread._links) > 1
+                or thread._scope is not None  # a cancel scope that the job did not leave
                 or self.hub.forked_thread is thread
                 or (thread.__dict__ and not _forgets(thread))
             ):

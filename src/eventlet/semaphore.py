@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Literal
 
 from eventlet._core.current import get_hub
+from eventlet._core.scope import shielded
 from eventlet._core.wait_queue import EXPIRED, SPENT, WaitQueue
 from eventlet._unpatched import longest_lock_timeout
 
@@ -246,7 +247,8 @@ class CappedSemaphore:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.release()
+        with shielded():  # the permit goes back, whatever was cancelled
+            self.release()
 
 
 def _take(near: Semaphore, far: Semaphore, blocking: bool) -> bool:

@@ -15,6 +15,10 @@ counts its open scopes, so that threads without any pay for one test.
 
 When several scopes around a park are cancelled, the outermost wins: the inner ones are left
 on the way to it.
+
+A scope that is left out of order, or by somebody else than its green thread (a generator that
+holds one and is closed elsewhere), is taken out of the tree before the error is raised: what
+was nested in it belongs to its parent from then on.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -27,6 +31,7 @@ from eventlet._core.current import get_hub
 from eventlet._core.hub import Hub
 from eventlet._core.timers import Timer
 from eventlet._core.wait_queue import PENDING, SPENT, WOKEN, Ticket, interrupt
+from eventlet._unpatched import get_ident
 
 __all__ = ["CancelScope", "Cancelled", "fail_after", "fail_at", "move_on_after", "move_on_at"]
 __all__ += ["refusal_here", "shielded"]
@@ -71,8 +76,8 @@ class CancelScope:
         self._deadline = deadline
         self._shield = shield
         self._parent: CancelScope | None = None
-        self._children: set[CancelScope] = set()
-        self._threads: set[Any] = set()
+        self._children: dict[CancelScope, None] = {}  # sets in order: who came first is told first
+        self._threads: dict[Any, None] = {}
         self._host: Any = None
         self._hub: Hub | None = None
         self._timer: Timer | None = None
@@ -91,8 +96,8 @@ class CancelScope:
         """
         if self.cancel_called or self._left:
             return
-        self.cancel_called = True
         self.reason = reason
+        self.cancel_called = True  # after the reason, before anybody is told
         self._disarm()
         self._deliver()
 
@@ -104,8 +109,11 @@ class CancelScope:
     @deadline.setter
     def deadline(self, deadline: float | None) -> None:
         self._deadline = deadline
-        self._disarm()
-        self._arm()
+        hub = self._hub
+        if hub is None or hub.ident == get_ident():
+            self._rearm()
+        elif not hub.closed:
+            hub.call_from_thread(self._rearm)  # only its own OS thread adds to its timers
 
     @property
     def shield(self) -> bool:
@@ -119,6 +127,11 @@ class CancelScope:
             self._deliver()
 
     def __enter__(self) -> Self:
+        """Begin the region, in the calling green thread.
+
+        Raises:
+            RuntimeError: it was entered before, or the caller is the hub's own greenlet.
+        """
         if self._hub is not None:
             raise RuntimeError("a CancelScope can be entered only once; make a new one")
         host: Any = getcurrent()
@@ -128,9 +141,9 @@ class CancelScope:
         self._hub, self._host = hub, host
         self._parent = getattr(host, "_scope", None)
         if self._parent is not None:
-            self._parent._threads.discard(host)
-            self._parent._children.add(self)
-        self._threads.add(host)
+            self._parent._threads.pop(host, None)
+            self._parent._children[self] = None
+        self._threads[host] = None
         host._scope = self
         hub.scopes += 1
         self._arm()
@@ -142,26 +155,50 @@ class CancelScope:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        host, hub, parent = self._host, self._hub, self._parent
+        """End the region; True, which swallows it, for the `Cancelled` of this scope.
+
+        Raises:
+            RuntimeError: it was not entered, or has been left; another green thread entered
+                it; or a scope inside it was not left yet.
+        """
+        host, hub = self._host, self._hub
         current: Any = getcurrent()
-        if hub is None or self._left or current is not host or host._scope is not self:
-            raise RuntimeError(
-                "scopes are left by the green thread that entered them, innermost first"
-            )
+        if hub is None or self._left:
+            state = "not been entered" if hub is None else "been left already"
+            raise RuntimeError(f"this CancelScope has {state}")
+        in_order = current is host and host._scope is self
         self._left = True
         self._disarm()
         hub.scopes -= 1
-        host._scope = parent
-        self._threads.discard(host)
-        if parent is not None:
-            parent._children.discard(self)
-            parent._threads.add(host)
+        self._take_out()
+        if not in_order:
+            raise RuntimeError(
+                "scopes are left by the green thread that entered them, innermost first; "
+                "a generator that yields inside a scope breaks that"
+            )
         if isinstance(value, Cancelled) and value.scope is self:
             self.cancelled_caught = True
             return True
         return False
 
+    def _take_out(self) -> None:
+        """Leave the tree: threads and scopes that are in here belong to the parent now."""
+        parent, self._parent, self._host = self._parent, None, None
+        if parent is not None:
+            parent._children.pop(self, None)
+            parent._children |= self._children
+            parent._threads |= self._threads
+        for scope in self._children:
+            scope._parent = parent
+        for thread in self._threads:
+            thread._scope = parent
+        self._children, self._threads = {}, {}
+
     # -- deadline -------------------------------------------------------------------------------
+
+    def _rearm(self) -> None:
+        self._disarm()
+        self._arm()
 
     def _arm(self) -> None:
         if self._deadline is None or self._hub is None or self.cancel_called or self._left:
@@ -212,7 +249,7 @@ class CancelScope:
                 ticket is not None
                 and ticket.thread is thread
                 and ticket.state in (PENDING, WOKEN)
-                and (thread or not hasattr(thread, "abandon"))
+                and thread  # one that has not started yet begins, and is told at its first park
             ):
                 interrupt(ticket, Cancelled(cancelled))
         for child in list(self._children):
@@ -224,11 +261,11 @@ class CancelScope:
     def adopt(self, thread: Any) -> None:
         """Have a thread that has not started yet run inside this scope."""
         thread._scope = self
-        self._threads.add(thread)
+        self._threads[thread] = None
 
     def release(self, thread: Any) -> None:
         """Forget an adopted thread that has ended."""
-        self._threads.discard(thread)
+        self._threads.pop(thread, None)
 
     def __repr__(self) -> str:
         states = [
@@ -253,12 +290,11 @@ def refusal_here() -> Cancelled | None:
 def shielded() -> AbstractContextManager[object]:
     """Return a block for clean-up that must be able to park whatever was cancelled.
 
-    Costs next to nothing while no scope is open.
+    Costs next to nothing outside of scopes.
     """
-    hub = get_hub()
-    if not hub.scopes or getcurrent() is hub.greenlet:
-        return nullcontext()
-    return CancelScope(shield=True)
+    return (
+        nullcontext() if getattr(getcurrent(), "_scope", None) is None else CancelScope(shield=True)
+    )
 
 
 class _FailingScope(CancelScope):

@@ -17,6 +17,7 @@ from greenlet import GreenletExit, getcurrent
 from eventlet._core.current import existing_hub, get_hub
 from eventlet._core.fork import end_forked_child
 from eventlet._core.hub import Hub
+from eventlet._core.scope import shielded
 from eventlet._core.timers import Timer
 from eventlet._core.wait_queue import (
     SPENT,
@@ -183,13 +184,17 @@ class GreenThread(SpawnedGreenlet):
             # Links see the failed state too; the escape goes on to the hub afterwards.
             del function, args, kwargs
             self._settle(exc)
-            if isinstance(exc, (KeyboardInterrupt, SystemExit)):
-                raise
-            self._report(exc)
+            self._escape(exc)
             return None
         del function, args, kwargs
         self._settle(None)
         return None
+
+    def _escape(self, exc: BaseException) -> None:
+        """Do what is due when an exception ends this thread, whoever waits for it."""
+        if isinstance(exc, (KeyboardInterrupt, SystemExit)):
+            raise exc
+        self._report(exc)
 
     def _report(self, exc: BaseException) -> None:
         self._hub.report(self, exc)
@@ -416,7 +421,8 @@ def kill(g: Any, *throw_args: Any) -> None:
     else:
         _kill_started(hub, g, exc)
     if hub.may_park():
-        hub.yield_()
+        with shielded():  # clean-up that kills several gets to the last, also when cancelled
+            hub.yield_()
 
 
 def _kill_unstarted(thread: Any, exc: BaseException) -> None:

@@ -14,6 +14,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from eventlet._core.scope import shielded
 from eventlet._server.access_log import ServerLog
 from eventlet._server.connection import STATE_CLOSE, STATE_IDLE
 from eventlet._server.environ import is_tls
@@ -90,7 +91,8 @@ def accept_connections(
     finally:
         try:
             _stop(connections, journal)
-            pool.waitall()
+            with shielded():
+                pool.waitall()
             for _, client, _ in connections.values():
                 client.close()  # killed before its green thread had begun
         finally:

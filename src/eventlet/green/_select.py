@@ -255,11 +255,11 @@ class epoll:  # noqa: N801 - the standard name
         """
         seconds = None if timeout is None or timeout < 0 else timeout
         deadline = _deadline(seconds)
+        _ready.spend_budget()  # before: an interrupt must not take edges along
         while True:
             events: list[tuple[int, int]] = self._real.poll(0, maxevents)
             left = _left(deadline)
             if events or (left is not None and left <= 0):
-                _ready.spend_budget()
                 return events
             get_hub().wait_foreign(self.fileno(), read=True, timeout=left)
 
