@@ -20,9 +20,11 @@ thread, a signal handler, the garbage collector) also writes the wake-up descrip
 mark is set before the last look at the work and cleared after the poll, so no order of
 events loses a wake-up.
 
-An exception that escapes into the hub's greenlet goes to one place, `_escaped`: a
+An exception that escapes from a thread or a callback goes to one place, `_escaped`: a
 KeyboardInterrupt or SystemExit interrupts the greenlet that created the hub (normally main),
-GreenletExit is silent, everything else is reported.
+GreenletExit is silent, everything else is reported. A signal handler may raise anywhere in
+the hub's own code: `_recover` puts right what that left half done, and nothing is taken out
+of a queue in one step and handed on in another where a handler could come between.
 """
 
 import sys

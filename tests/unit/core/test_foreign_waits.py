@@ -366,6 +366,28 @@ def test_trap2_a_refused_wait_wakes_no_later_park(hub: Hub, pair: Pair) -> None:
         kill(other)
 
 
+@pytest.mark.usefixtures("several_readers")
+def test_a_number_closed_behind_our_back_ends_the_waits_that_queue_for_it(hub: Hub) -> None:
+    # The first is told of the event; when the rest are to be armed again, the number is bad.
+    if not hub.poller.edge_triggered:
+        pytest.skip("a level poller takes any number and tells in the next wait")
+    a, b = socket.socketpair()
+    first, *rest = [spawn(hub.wait_foreign, a.fileno(), True, False, LONG) for _ in range(3)]
+    sleep(0)
+    record = hub.descriptors[a.fileno()]
+    a.close()
+    b.close()
+
+    record.announce(READ)
+
+    assert first.wait() & READ
+    for waiter in rest:
+        with pytest.raises(OSError, match="Bad file descriptor") as info:
+            waiter.wait()
+        assert info.value.errno == errno.EBADF
+    assert hub.descriptors == {}
+
+
 def test_a_wait_for_a_bad_number_fails(hub: Hub) -> None:
     r, w = os.pipe()
     os.close(r)
