@@ -12,6 +12,8 @@ PROGRAMS = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem != "_
 
 def test_all_examples_are_there() -> None:
     assert set(PROGRAMS) >= {
+        "asyncio_aiohttp",
+        "asyncio_fastapi",
         "chat_server",
         "connect",
         "echoserver",
