@@ -14,7 +14,7 @@ from eventlet.event import Event
 from eventlet.queue import LightQueue
 from eventlet.semaphore import Semaphore
 
-__all__ = ["DEBUG", "GreenPile", "GreenPool"]
+__all__ = ["DEBUG", "GreenMap", "GreenPile", "GreenPool"]
 
 R = TypeVar("R")
 
@@ -257,10 +257,63 @@ class GreenPile:
             raise
 
 
+class GreenMap(GreenPile):
+    """A pile that is read while it is filled: `done_spawning` says where it ends.
+
+    Until then a reader waits for more. No more results are unread at a time than the pool
+    has places; who spawns more waits until one is read.
+
+    Args:
+        size_or_pool: the pool to run in, or the size of a new one.
+    """
+
+    def __init__(self, size_or_pool: "GreenPool | int") -> None:
+        super().__init__(size_or_pool)
+        self._unread = Semaphore(self.pool.size)
+
+    def spawn(self, func: Callable[..., Any], *args: Any, **kw: Any) -> None:
+        """Run `func` in the pool; its result is the next to be read after those before."""
+        self._unread.acquire()
+        try:
+            thread = self.pool.spawn(func, *args, **kw)
+        except BaseException:
+            self._unread.release()
+            raise
+        self.counter += 1
+        self.waiters.put(thread)
+
+    def done_spawning(self) -> None:
+        """Say that nothing more will be spawned: readers stop after the last result."""
+        self.waiters.put(None)
+
+    def __next__(self) -> Any:
+        return self._next()
+
+    def _next(self) -> Any:
+        thread = self.waiters.get()
+        if thread is None:
+            self.waiters.put_back(None)  # for the next who asks
+            raise StopIteration
+        try:
+            value = thread.wait()
+        except BaseException as exc:
+            if thread._exc is exc:
+                self._count_as_read()
+            else:  # we were interrupted: the result is still to be read
+                self.waiters.put_back(thread)
+            raise
+        self._count_as_read()
+        return value
+
+    def _count_as_read(self) -> None:
+        self.counter -= 1
+        self._unread.release()
+
+
 class _Waiters(LightQueue[GreenThread | None]):
     """The green threads of a pile."""
 
-    def put_back(self, thread: GreenThread) -> None:
+    def put_back(self, thread: GreenThread | None) -> None:
         """Make `thread` the next to be taken."""
         with self._mutex:
             self.queue.appendleft(thread)

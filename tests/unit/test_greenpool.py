@@ -12,7 +12,7 @@ from eventlet import greenpool
 from eventlet._core.current import get_hub
 from eventlet._unpatched import start_new_thread
 from eventlet.event import Event
-from eventlet.greenpool import GreenPile, GreenPool
+from eventlet.greenpool import GreenMap, GreenPile, GreenPool
 from eventlet.greenthread import sleep, spawn
 from eventlet.semaphore import Semaphore
 
@@ -672,3 +672,98 @@ def test_the_hub_is_left_with_nothing() -> None:
     pool.waitall()
 
     assert [thread for thread in get_hub().threads if thread in pool.coroutines_running] == []
+
+
+# --- GreenMap ---------------------------------------------------------------------------
+
+
+def test_a_map_is_read_while_it_is_filled_and_ends_where_it_was_told() -> None:
+    results = GreenMap(2)
+
+    def fill() -> None:
+        for number in range(6):
+            results.spawn(int, number)
+        results.done_spawning()
+
+    spawn(fill)
+
+    assert list(results) == [0, 1, 2, 3, 4, 5]
+    assert list(results) == []
+
+
+def test_no_more_results_of_a_map_are_unread_than_the_pool_has_places() -> None:
+    results = GreenMap(2)
+    spawned: list[int] = []
+
+    def fill() -> None:
+        for number in range(4):
+            results.spawn(int, number)
+            spawned.append(number)
+
+    filler = spawn(fill)
+    settle()
+    assert spawned == [0, 1]
+
+    assert next(results) == 0
+    settle()
+    assert spawned == [0, 1, 2]
+
+    assert [next(results) for _ in range(3)] == [1, 2, 3]
+    filler.wait()
+    assert results.counter == 0
+
+
+def test_a_reader_of_an_empty_map_waits_for_more_or_the_end() -> None:
+    results = GreenMap(1)
+    readers = [Actor(str(number), [], lambda: next(results, "end")) for number in range(3)]
+    assert [reader.is_waiting for reader in readers] == [True] * 3
+
+    results.spawn(int, 7)
+    results.done_spawning()
+    settle()
+
+    assert [reader.value for reader in readers] == [7, "end", "end"]
+
+
+def test_a_failure_in_a_map_is_raised_in_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    results = GreenMap(3)
+    for text in ("1", "one", "3"):
+        results.spawn(int, text)
+    results.done_spawning()
+
+    assert next(results) == 1
+    with pytest.raises(ValueError, match="one"):
+        next(results)
+    assert list(results) == [3]
+    assert "ValueError" in capsys.readouterr().err
+
+
+def test_an_interrupted_reader_of_a_map_loses_no_result() -> None:
+    results = GreenMap(1)
+    event = Event()
+    results.spawn(event.wait)
+    reader = Actor("reader", [], lambda: next(results))
+
+    reader.interrupt()
+    settle()
+    event.send("kept")
+    results.done_spawning()
+
+    assert reader.exc is not None
+    assert list(results) == ["kept"]
+
+
+def test_an_interrupted_spawner_of_a_map_leaves_no_place_taken() -> None:
+    pool = GreenPool(1)
+    event = Event()
+    pool.spawn(event.wait)
+    results = GreenMap(pool)
+    spawner = Actor("spawner", [], lambda: results.spawn(int, 1))
+
+    spawner.interrupt()
+    settle()
+    event.send()
+    results.spawn(int, 2)
+    results.done_spawning()
+
+    assert list(results) == [2]
