@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import GreenletExit, getcurrent
 
+from eventlet._core.timers import Timer
 from eventlet._core.wait_queue import PENDING, interrupt, live_ticket
 from eventlet._errors import HubClosed
 
@@ -16,13 +17,17 @@ _PASSES: Final = 8
 
 
 def end_threads(hub: "Hub") -> None:
-    """Interrupt every green thread of `hub`, and let their clean-up run.
+    """Drop the calls that `hub` was to make, interrupt its threads, let their clean-up run.
 
     Clean-up that yields gets a few passes; what waits in it is interrupted again. A thread
     that has not ended by then is reported, and stays suspended for ever.
     """
     if hub._embedder is not None:
         return
+    hub.timers.clear()
+    for ticket in hub.ready.copy():
+        if isinstance(ticket, Timer):
+            ticket.cancel()
     for n in range(_PASSES):
         for thread in _living_threads(hub):
             ticket = live_ticket(thread)

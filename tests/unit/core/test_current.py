@@ -241,6 +241,21 @@ def _never_give_up(rounds: list[int]) -> None:
             rounds.append(1)
 
 
+def test_trap8_calls_that_were_to_come_are_dropped() -> None:
+    calls: list[int] = []
+
+    def program() -> None:
+        hub = get_hub()
+        spawn(sleep, 50)
+        sleep(0)
+        hub.call_soon(calls.append, 1)
+        hub.call_later(0.0001, calls.append, 2)
+        time.sleep(0.002)
+
+    in_os_thread(program)
+    assert calls == []
+
+
 def test_trap8_exit_requests_of_ending_threads_are_reported(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
