@@ -25,9 +25,9 @@ def end_threads(hub: "Hub") -> None:
     if hub._embedder is not None:
         return
     hub.timers.clear()
-    for ticket in hub.ready.copy():
-        if isinstance(ticket, Timer):
-            ticket.cancel()
+    for call in hub.ready.copy():
+        if isinstance(call, Timer):
+            call.cancel()
     for n in range(_PASSES):
         for thread in _living_threads(hub):
             ticket = live_ticket(thread)
