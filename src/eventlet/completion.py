@@ -76,8 +76,12 @@ class AsCompleted:
             raise RuntimeError("use it in a block: `with as_completed(works) as threads`")
         if not self._open:
             raise StopIteration
-        thread = self._ended.get()
-        self._open -= 1
+        self._open -= 1  # before the wait: the next who asks may find nothing left
+        try:
+            thread = self._ended.get()
+        except BaseException:
+            self._open += 1
+            raise
         self._started.pop(thread, None)
         return thread
 
