@@ -19,6 +19,7 @@ __all__ = [
     "LoopDoesNotDrive",
     "LoopWaitsForItself",
     "MainloopBlocked",
+    "NestedTooDeep",
     "UnsupportedRuntime",
 ]
 
@@ -114,6 +115,25 @@ class DescriptorClosed(EventletError, OSError):
     def __init__(self, fd: int) -> None:
         OSError.__init__(
             self, errno.EBADF, f"{os.strerror(errno.EBADF)} (descriptor {fd} closed while waiting)"
+        )
+        self.fd = fd
+
+
+class NestedTooDeep(EventletError, OSError):
+    """A selector that waits for selectors that wait for selectors ...: too many (ELOOP).
+
+    Attributes:
+        fd: the descriptor number of the outermost that could be made.
+
+    Source: epoll_ctl(2), ELOOP.
+    """
+
+    def __init__(self, fd: int) -> None:
+        OSError.__init__(
+            self,
+            errno.ELOOP,
+            f"the kernel nests epoll descriptors five deep at most, and descriptor {fd} holds as "
+            "many already; run the innermost loop in an OS thread of its own",
         )
         self.fd = fd
 

@@ -30,7 +30,7 @@ def from_a_green_thread(look: Callable[[], Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("park", ["in green code", "in select"])
-def test_marks_are_hidden_while_the_host_is_parked(park: str) -> None:
+def test_trap16_marks_are_hidden_while_the_host_is_parked(park: str) -> None:
     plain = marks()
 
     async def main() -> tuple[Any, Any, list[Any]]:
@@ -52,7 +52,7 @@ def test_marks_are_hidden_while_the_host_is_parked(park: str) -> None:
     assert marks() == plain
 
 
-def test_the_task_is_current_again_after_green_code() -> None:
+def test_trap16_the_task_is_current_again_after_green_code() -> None:
     async def main() -> bool:
         task = asyncio.current_task()
         sleep(0)

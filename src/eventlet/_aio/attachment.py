@@ -14,7 +14,7 @@ import errno
 
 from eventlet._core.driving_loops import driving_loops
 from eventlet._core.hub import Hub
-from eventlet._errors import EmbeddingError
+from eventlet._errors import NestedTooDeep
 from eventlet._loop_mark import hide_while_parked
 
 __all__ = ["Attachment", "attachment_of"]
@@ -28,7 +28,7 @@ class Attachment:
         loop: the loop.
 
     Raises:
-        EmbeddingError: another loop drives the hub, or descriptors are nested too deep.
+        NestedTooDeep: the kernel allows no more epoll descriptors inside each other.
     """
 
     def __init__(self, hub: Hub, loop: asyncio.AbstractEventLoop) -> None:
@@ -42,10 +42,7 @@ class Attachment:
             loop.add_reader(hub.fileno(), self._pump)
         except OSError as exc:
             if exc.errno == errno.ELOOP:
-                raise EmbeddingError(
-                    "the kernel nests epoll descriptors five deep at most, and this loop would "
-                    "be the sixth; run it in an OS thread of its own"
-                ) from exc
+                raise NestedTooDeep(hub.fileno()) from exc
             raise
         driving_loops.add(loop)
         hub.outer_loop_runs = self._runs

@@ -102,7 +102,7 @@ def test_green_sockets_work(run_outer: Callable[..., Any]) -> None:
     assert run_outer(main()) == [b"HELLO"] * 10
 
 
-def test_a_shorter_timer_moves_the_appointment(run_outer: Callable[..., Any]) -> None:
+def test_trap5_a_shorter_timer_moves_the_appointment(run_outer: Callable[..., Any]) -> None:
     async def main() -> list[str]:
         log: list[str] = []
         late = spawn_after(60, log.append, "late")
@@ -124,7 +124,7 @@ def test_other_os_threads_wake_green_threads(run_outer: Callable[..., Any]) -> N
     assert run_outer(main()) == "from outside"
 
 
-def test_signal_handlers_wake_green_threads(run_outer: Callable[..., Any]) -> None:
+def test_trap5_signal_handlers_wake_green_threads(run_outer: Callable[..., Any]) -> None:
     async def main() -> Any:
         event = Event()
         before = signal.signal(signal.SIGUSR1, lambda *_: event.send("signal"))
@@ -156,7 +156,7 @@ def test_busy_green_threads_do_not_starve_the_loop(run_outer: Callable[..., Any]
     assert run_outer(main()) == 5
 
 
-def test_parking_the_loops_greenlet_names_the_way_out(run_outer: Callable[..., Any]) -> None:
+def test_trap5_parking_the_loops_greenlet_names_the_way_out(run_outer: Callable[..., Any]) -> None:
     async def main() -> list[str]:
         messages = []
         for park in (lambda: sleep(0.01), lambda: Queue().get(), lambda: spawn(sleep).wait()):
@@ -172,7 +172,7 @@ def test_parking_the_loops_greenlet_names_the_way_out(run_outer: Callable[..., A
     assert all("to_green" in message for message in messages)
 
 
-def test_green_threads_see_no_running_loop(run_outer: Callable[..., Any]) -> None:
+def test_trap16_green_threads_see_no_running_loop(run_outer: Callable[..., Any]) -> None:
     async def main() -> Any:
         return await to_green(asyncio._get_running_loop)
 
@@ -322,7 +322,7 @@ def own_hub_afterwards() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("own_hub_afterwards")
-def test_use_hub_in_a_running_loop_attaches() -> None:
+def test_trap17_use_hub_in_a_running_loop_attaches() -> None:
     async def main() -> bool:
         use_hub("asyncio")
         await spawn(sleep, 0.001)
@@ -334,7 +334,7 @@ def test_use_hub_in_a_running_loop_attaches() -> None:
 
 
 @pytest.mark.usefixtures("own_hub_afterwards")
-def test_use_hub_without_a_loop_hosts_one() -> None:
+def test_trap17_use_hub_without_a_loop_hosts_one() -> None:
     use_hub("asyncio")
     hub: Any = public_get_hub()
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import ssl
 import sys
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ import trustme
 
 from eventlet.asyncio import new_event_loop, run, wait_for_awaitable
 from eventlet.greenthread import sleep, spawn
+from eventlet.hubs import trampoline
 
 RUNNERS = pytest.mark.parametrize("run_main", [run, wait_for_awaitable])
 
@@ -145,6 +148,18 @@ def test_green_threads_may_call_soon_and_later() -> None:
     assert called == ["soon"]
 
 
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="this platform has no epoll")
+def test_trap16_nesting_too_deep_says_so() -> None:
+    with ExitStack() as stack:
+        innermost = stack.enter_context(select.epoll())
+        for _ in range(4):
+            outer = stack.enter_context(select.epoll())
+            outer.register(innermost.fileno())
+            innermost = outer
+        with pytest.raises(OSError, match="five deep"):
+            trampoline(innermost.fileno(), read=True, timeout=0.01)
+
+
 # -- signals ---------------------------------------------------------------------------------
 
 
@@ -182,7 +197,7 @@ def test_two_loops_hear_their_own_signals() -> None:
 
 
 @pytest.mark.parametrize("order", ["first ends first", "first ends last"])
-def test_handlers_are_restored_whatever_the_ending_order(order: str) -> None:
+def test_trap16_handlers_are_restored_whatever_the_ending_order(order: str) -> None:
     before = signal.getsignal(signal.SIGUSR1)
     first, second = new_event_loop(), new_event_loop()
     first.add_signal_handler(signal.SIGUSR1, lambda: None)

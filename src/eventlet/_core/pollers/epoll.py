@@ -5,10 +5,12 @@ date when somebody closed the number behind our back. So MOD that finds nothing 
 ADD that finds something (a dup of the old file keeps the entry) deletes and adds.
 """
 
+import errno
 import select
 from collections.abc import Callable
 from typing import Any
 
+from eventlet._errors import NestedTooDeep
 from eventlet._unpatched import real_epoll
 
 __all__ = ["EpollPoller", "is_available"]
@@ -59,6 +61,10 @@ class EpollPoller:
         except FileExistsError:
             self._epoll.unregister(fd)
             self._epoll.register(fd, flags)
+        except OSError as exc:
+            if exc.errno == errno.ELOOP:
+                raise NestedTooDeep(fd) from exc
+            raise
         self._known.add(fd)
         return False
 
