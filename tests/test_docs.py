@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.isolated_runner import ROOT
+from tests.isolated_runner import ROOT, run_isolated
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CODE = re.compile(r"^( *)```python\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+PRINTS = re.compile(r"# prints: (.*)")
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 
 
@@ -50,3 +51,10 @@ def test_patterns_stand_there_as_users_know_them(name: str, lines: list[str]) ->
     shown = [line.strip() for line in blocks]
 
     assert [line for line in lines if line.strip() not in shown] == []
+
+
+@pytest.mark.parametrize("block", code_blocks(ROOT / "docs" / "cancellation.md"))
+def test_programs_on_cancellation_print_what_they_say(block: str) -> None:
+    printed = run_isolated(block).stdout
+
+    assert printed.split() == " ".join(PRINTS.findall(block)).split()
