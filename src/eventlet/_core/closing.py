@@ -33,7 +33,9 @@ def end_threads(hub: "Hub") -> None:
             ticket = live_ticket(thread)
             if not thread:
                 thread.abandon(GreenletExit())
-            elif ticket is not None and (n == 0 or ticket.state == PENDING):
+            elif ticket is None:
+                hub.call_soon(thread.throw, GreenletExit)  # it waits in a plain switch
+            elif n == 0 or ticket.state == PENDING:
                 interrupt(ticket, GreenletExit())
         try:
             hub.run_once(0)
@@ -46,8 +48,8 @@ def end_threads(hub: "Hub") -> None:
 
 
 def _living_threads(hub: "Hub") -> list[Any]:
-    threads = [*hub.threads, *hub.plain_threads]
-    return [each for each in threads if not each.dead and each is not getcurrent()]
+    plain = [each for each in hub.plain_threads if live_ticket(each) is not None]
+    return [each for each in [*hub.threads, *plain] if not each.dead and each is not getcurrent()]
 
 
 def end_hub_greenlet(hub: "Hub") -> None:

@@ -113,7 +113,9 @@ class Embedding:
     @on_earlier.setter
     def on_earlier(self, notice: Callable[[], None] | None) -> None:
         self._on_earlier = notice
-        if notice is not None and self._embedder is None:
+        if notice is None:
+            self.outer_loop_runs = _always  # for the next embedder to say
+        elif self._embedder is None:
             self.asleep = True
             self._switch = self._refuse_to_park
 

@@ -241,6 +241,41 @@ def _never_give_up(rounds: list[int]) -> None:
             rounds.append(1)
 
 
+def test_trap8_a_thread_that_waits_in_a_plain_switch_is_ended_too() -> None:
+    ended: list[int] = []
+
+    def body() -> None:
+        try:
+            get_hub().greenlet.switch()  # as `hubs.get_hub().switch()` does
+        finally:
+            ended.append(threading.get_ident())
+
+    def program() -> int:
+        spawn(body)
+        sleep(0)
+        return threading.get_ident()
+
+    home = in_os_thread(program)
+    assert ended == [home]
+
+
+def test_trap8_plain_greenlets_that_do_not_wait_on_the_hub_are_not_its_business(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    kept: list[Any] = []
+
+    def body() -> None:
+        sleep(0.001)
+        getcurrent().parent.switch()  # type: ignore[union-attr]  # it has one
+
+    def program() -> None:
+        kept.append(greenlet.greenlet(body))
+        kept[0].switch()
+
+    in_os_thread(program)
+    assert capsys.readouterr().err == ""
+
+
 def test_trap8_calls_that_were_to_come_are_dropped() -> None:
     calls: list[int] = []
 
