@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from eventlet._core.current import get_hub
+from eventlet._core.scope import CancelScope
 from eventlet._errors import IOClosed
 from eventlet.green import _ready, _select
 from eventlet.greenthread import GreenThread, sleep, spawn
@@ -377,6 +378,20 @@ def test_epoll_is_a_real_one_below(pipe: Pipe) -> None:
     assert poller.closed
     with pytest.raises(ValueError, match="closed"):
         poller.poll(0)
+
+
+def test_an_edge_is_not_lost_when_the_budget_is_up_in_a_cancelled_scope(pipe: Pipe) -> None:
+    poller = select.epoll()
+    poller.register(pipe.reader, IN | real_select.EPOLLET)
+    pipe.write(b"x")
+    with CancelScope() as scope:
+        scope.cancel()
+        get_hub().budget = 0
+        poller.poll()
+
+    assert scope.cancelled_caught
+    assert poller.poll(0) == [(pipe.reader, IN)]
+    poller.close()
 
 
 def test_closing_an_epoll_wakes_who_waits_for_it(pipe: Pipe) -> None:

@@ -15,6 +15,7 @@ import pytest
 import trustme
 
 from eventlet import wsgi
+from eventlet._core.scope import CancelScope
 from eventlet._server.access_log import ServerLog
 from eventlet._server.listener import accept_connections
 from eventlet.green import ssl as green_ssl
@@ -160,6 +161,30 @@ def test_stopping_lets_requests_finish_and_closes_the_listener_last() -> None:
     (reply,) = parse_replies(raw)
     assert (reply.body, reply.headers["Connection"]) == (b"hello", "close")
     assert site.listener.fileno() == -1
+
+
+def test_a_server_in_a_cancelled_scope_lets_requests_finish_too() -> None:
+    gate, scope, listener = Gate(), CancelScope(), listen()
+
+    def serve() -> None:
+        with scope:
+            wsgi.server(listener, gate, Lines())
+
+    thread = spawn(serve)
+    with GreenSocket(listener.family) as sock:
+        sock.connect(listener.getsockname())
+        sock.sendall(GET)
+        wait_until(lambda: gate.waiting == 1)
+        scope.cancel()
+        sleep(0.01)
+        assert not thread.dead
+
+        gate.is_open = True
+        (reply,) = parse_replies(read_to_end(sock))
+
+    thread.wait()
+    assert reply.body == b"hello"
+    assert scope.cancelled_caught
 
 
 def test_stopping_does_not_wait_for_a_body_that_nobody_read() -> None:
