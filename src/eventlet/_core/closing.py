@@ -53,8 +53,12 @@ def _living_threads(hub: "Hub") -> list[Any]:
 
 
 def end_hub_greenlet(hub: "Hub") -> None:
-    """End the hub's own greenlet: the garbage collector cannot see into its stack."""
-    if not hub.greenlet or getcurrent() is hub.greenlet:
+    """End the hub's own greenlet: the garbage collector cannot see into its stack.
+
+    One that has not started is ended too: greenlet (3.5.6) crashes in the garbage collector
+    over an unstarted greenlet whose OS thread is gone.
+    """
+    if hub.greenlet.dead or getcurrent() is hub.greenlet:
         return
     try:
         hub.greenlet.parent = getcurrent()

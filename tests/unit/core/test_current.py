@@ -327,6 +327,10 @@ def test_trap8_a_hub_that_is_gone_is_forgotten() -> None:
     assert seen() is None
 
 
+def test_trap8_hubs_and_threads_that_never_ran_are_safe_to_drop() -> None:
+    assert run_isolated("hubs_that_never_ran.py").stdout == "end\n"
+
+
 @pytest.mark.parametrize("count", [50, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_trap8_short_os_threads_leak_nothing(count: int) -> None:
     run_isolated("many_os_threads.py", str(count), timeout=150)

@@ -300,8 +300,9 @@ def test_a_hub_of_another_os_thread_routes_nothing() -> None:
 def test_the_latest_hub_of_main_gets_the_interrupts() -> None:
     hub = get_hub()
     before = signal.getsignal(signal.SIGINT)
-    other = in_os_thread(Hub)
+    other = Hub()
     try:
+        route_interrupts(other)
         route_interrupts(hub)
         router = signal.getsignal(signal.SIGINT)
         assert isinstance(router, InterruptRouter)
@@ -310,7 +311,7 @@ def test_the_latest_hub_of_main_gets_the_interrupts() -> None:
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
-        other.poller.close()
+        other.close()
 
 
 # -- other signals ------------------------------------------------------------------------------
