@@ -25,7 +25,7 @@ for turn in range(100):
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    junk = [[] for _ in range(turn)]  # moves what is allocated next
+    junk: list[list[int]] = [[] for _ in range(turn)]  # moves what is allocated next
     kept.clear()
     sleep(0)
     gc.collect()
