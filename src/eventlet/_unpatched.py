@@ -8,7 +8,6 @@ after `monkey_patch()` the module's attribute is the green one.
 import _queue
 import _socket
 import _thread
-import errno
 import os
 import select
 import signal
@@ -33,7 +32,6 @@ __all__ = [
     "os_write",
     "real_sleep",
     "real_socket",
-    "socket_error_codes",
     "start_new_thread",
 ]
 
@@ -67,8 +65,6 @@ real_kqueue = getattr(select, "kqueue", None)
 
 base_socket = _socket.socket
 real_socket = socket.socket
-real_socketpair = socket.socketpair
-real_fromfd = socket.fromfd
 get_default_timeout = socket.getdefaulttimeout
 sendfile = getattr(os, "sendfile", None)
 real_getaddrinfo = socket.getaddrinfo
@@ -83,8 +79,6 @@ real_ssl_context = ssl.SSLContext
 getsignal = signal.getsignal
 set_signal = signal.signal
 default_int_handler = signal.default_int_handler
-
-socket_error_codes = errno.errorcode
 
 
 class Mutex(_thread.RLock):  # type: ignore[misc]  # CPython lets it be a base class

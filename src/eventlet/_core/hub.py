@@ -227,10 +227,7 @@ class Hub(Embedding, ForeignWaits):
     def call_soon(self, func: Callable[..., object], *args: Any, **kwargs: Any) -> Timer:
         """Have the hub call `func` in its own greenlet, in the next batch."""
         timer = Timer(self, func, args, kwargs)
-        timer.state = WOKEN
-        self.ready.append(timer)
-        if self.asleep:
-            self.notify()
+        self._make_due(timer)
         return timer
 
     def call_later(
@@ -260,11 +257,14 @@ class Hub(Embedding, ForeignWaits):
         if seconds > 0:
             self._add_timer(deadline, timer)
             return deadline
+        self._make_due(timer)
+        return deadline
+
+    def _make_due(self, timer: Timer) -> None:
         timer.state = WOKEN
         self.ready.append(timer)
         if self.asleep:
             self.notify()
-        return deadline
 
     def _add_timer(self, deadline: float, ticket: Ticket) -> None:
         self.timers.add(deadline, ticket)

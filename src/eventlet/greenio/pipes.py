@@ -15,7 +15,6 @@ from contextlib import suppress
 from typing import Any
 
 from eventlet._core.current import get_hub
-from eventlet._core.wait_queue import EXPIRED
 from eventlet._errors import IOClosed
 from eventlet._thread_pool import ThreadPool
 from eventlet._unpatched import get_blocking, os_read, os_write, set_blocking
@@ -157,7 +156,7 @@ class GreenFileIO(io.RawIOBase):
     def _wait_and_read(self, size: int) -> bytes:
         fd = self.fileno()
         if self._polite:
-            self._poll_first(read=True)
+            get_hub().wait_foreign(fd, read=True)
             return os_read(fd, size)
         while True:
             record = self._records.here()
@@ -176,7 +175,7 @@ class GreenFileIO(io.RawIOBase):
     def _wait_and_write(self, view: memoryview) -> int:
         fd = self.fileno()
         if self._polite:
-            self._poll_first(write=True)
+            get_hub().wait_foreign(fd, write=True)
             return os_write(fd, view[:PIPE_BUF])
         while True:
             record = self._records.here()
@@ -188,10 +187,6 @@ class GreenFileIO(io.RawIOBase):
                 except BlockingIOError:
                     record.can_write = False
             record.wait_write()
-
-    def _poll_first(self, read: bool = False, write: bool = False) -> None:
-        while get_hub().wait_foreign(self.fileno(), read=read, write=write) is EXPIRED:
-            pass  # never: there is no timeout
 
 
 def _make_nonblocking(fd: int) -> bool:
