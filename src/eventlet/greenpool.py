@@ -114,11 +114,10 @@ class GreenPool:
         return thread
 
     def _leave(self, thread: GreenThread) -> None:
-        self.coroutines_running.discard(thread)
-        self.sem.release()
-        if not self.coroutines_running:
-            with self._mutex:
-                self._tell_if_idle()
+        with self._mutex:  # no other OS thread sees the place of none, while a spawner waits
+            self.coroutines_running.discard(thread)
+            self.sem.release()
+            self._tell_if_idle()
 
     def _tell_if_idle(self) -> None:
         if not (self.coroutines_running or self._entering or self.no_coros_running.ready()):
@@ -135,8 +134,11 @@ class GreenPool:
                 "Calling waitall() from within one of the GreenPool's greenthreads "
                 "will never terminate."
             )
-        if self.coroutines_running or self._entering > self.waiting():
-            self.no_coros_running.wait()
+        with self._mutex:
+            is_idle = not self.coroutines_running and self._entering <= self.waiting()
+            idle = self.no_coros_running
+        if not is_idle:
+            idle.wait()
 
     def resize(self, new_size: int) -> None:
         """Change the limit. More room lets waiting spawners in; nobody is thrown out.
@@ -233,6 +235,7 @@ class GreenPile:
     def __next__(self) -> Any:
         if self.counter <= 0:
             raise StopIteration
+        self.counter -= 1  # before any call: readers of other OS threads count too
         return self._next()
 
     def next(self) -> Any:
@@ -240,7 +243,6 @@ class GreenPile:
         return self.__next__()
 
     def _next(self) -> Any:
-        self.counter -= 1
         try:
             thread = self.waiters.get()
         except BaseException:

@@ -10,6 +10,7 @@ from eventlet._core.current import get_hub
 from eventlet._core.thread import (
     GreenThread,
     SpawnedGreenlet,
+    cancel,
     exception_from,
     kill,
     throw_soon,
@@ -113,12 +114,6 @@ def _start_local(spawner: greenlet.greenlet, thread: GreenThread) -> None:
         thread.abandon(greenlet.GreenletExit())
     else:
         get_hub().start(thread)
-
-
-def cancel(g: Any, *throw_args: Any) -> None:
-    """Kill `g` if it has not started yet; otherwise do nothing."""
-    if not g and not g.dead:
-        kill(g, *throw_args)
 
 
 def call_after_global(seconds: float, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Timer:

@@ -103,11 +103,12 @@ class Semaphore:
             self._hand_over()  # released by another OS thread before we were queued
             value = hub.park(ticket, timeout)
         except BaseException:
+            # First, also when a signal handler raised before the park: now nobody wakes it.
+            ticket.state |= SPENT
             if ticket.was_woken:
                 self._adjust(1)
             else:
                 self._waiters.discard(ticket)
-            ticket.state |= SPENT  # also when a signal handler raised before the park
             raise
         if value is EXPIRED:
             self._waiters.discard(ticket)

@@ -26,7 +26,7 @@ from typing import Any, Final, Self
 
 from greenlet import GreenletExit, getcurrent
 
-from eventlet._core.current import get_hub
+from eventlet._core.current import existing_hub, get_hub
 from eventlet._core.hub import Hub
 from eventlet._core.scope import (
     Cancelled,
@@ -92,8 +92,8 @@ class TaskGroup:
             RuntimeError: the block has not begun or has ended, the group is being
                 cancelled, or the caller is in another OS thread.
         """
-        hub = get_hub()
-        if self._hub is None:
+        hub = self._hub
+        if hub is None:
             raise RuntimeError(
                 "this TaskGroup has not been entered: use `with TaskGroup() as group`"
             )
@@ -101,7 +101,7 @@ class TaskGroup:
             raise RuntimeError("this TaskGroup has ended; start green threads inside its block")
         if self.cancel_scope.cancel_called:
             raise RuntimeError("this TaskGroup is being cancelled and starts nothing new")
-        if hub is not self._hub:
+        if hub is not existing_hub():
             raise RuntimeError(
                 "this TaskGroup belongs to another OS thread; have a green thread there call spawn"
             )

@@ -21,6 +21,7 @@ holds one and is closed elsewhere), is taken out of the tree before the error is
 was nested in it belongs to its parent from then on.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, Self
@@ -89,7 +90,7 @@ class CancelScope:
         """Make every park inside raise `Cancelled`, now and until the scope is left.
 
         May be called from anywhere, before the scope is entered too. Only the first call
-        counts.
+        counts. From another OS thread, those who are parked are told in their hub's next batch.
 
         Args:
             reason: kept in `reason` and named in the exception.
@@ -98,8 +99,7 @@ class CancelScope:
             return
         self.reason = reason
         self.cancel_called = True  # after the reason, before anybody is told
-        self._disarm()
-        self._deliver()
+        self._on_its_hub(self._tell)
 
     @property
     def deadline(self) -> float | None:
@@ -109,11 +109,7 @@ class CancelScope:
     @deadline.setter
     def deadline(self, deadline: float | None) -> None:
         self._deadline = deadline
-        hub = self._hub
-        if hub is None or hub.ident == get_ident():
-            self._rearm()
-        elif not hub.closed:
-            hub.call_from_thread(self._rearm)  # only its own OS thread adds to its timers
+        self._on_its_hub(self._rearm)
 
     @property
     def shield(self) -> bool:
@@ -124,7 +120,7 @@ class CancelScope:
     def shield(self, shield: bool) -> None:
         self._shield = shield
         if not shield and self._effective() is not None:
-            self._deliver()
+            self._on_its_hub(self._deliver)
 
     def __enter__(self) -> Self:
         """Begin the region, in the calling green thread.
@@ -214,6 +210,21 @@ class CancelScope:
             timer.cancel()
 
     # -- cancellation ------------------------------------------------------------------------------
+
+    def _on_its_hub(self, move: Callable[[], None]) -> None:
+        """Make a move that looks at the tree or the timers: only their OS thread may.
+
+        Seen from another one, a thread could be in a shielded scope by the time it is told.
+        """
+        hub = self._hub
+        if hub is None or hub.ident == get_ident():
+            move()
+        else:
+            hub.call_soon(move)
+
+    def _tell(self) -> None:
+        self._disarm()
+        self._deliver()
 
     def _effective(self) -> "CancelScope | None":
         """Return the outermost cancelled scope that is seen from inside this one."""

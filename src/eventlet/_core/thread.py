@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GreenThread",
     "SpawnedGreenlet",
+    "cancel",
     "exception_from",
     "kill",
     "throw_into",
@@ -283,9 +284,8 @@ class GreenThread(SpawnedGreenlet):
         kill(self, *throw_args)
 
     def cancel(self, *throw_args: Any) -> None:
-        """Kill this thread if it has not started yet; otherwise do nothing."""
-        if not self and not self.dead:
-            kill(self, *throw_args)
+        """Kill this thread if it has not started yet; otherwise do nothing. See `cancel`."""
+        cancel(self, *throw_args)
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait for the outcome in a coroutine; cancelling the `await` kills this thread.
@@ -381,13 +381,13 @@ def throw_soon(thread: Any, exc: BaseException) -> None:
         get_hub().call_soon(throw_soon, thread, exc)
 
 
-def _home(thread: Any, hub: Hub) -> Hub:
-    """Return the hub that runs `thread`; `hub` for a greenlet that never waited on one."""
+def _home_elsewhere(thread: Any) -> Hub | None:
+    """Return the hub that runs `thread`; None if it is the caller's, or none that we know."""
     home: Hub | None = getattr(thread, "_hub", None)
-    if home is not None:
-        return home
-    ticket: Ticket | None = getattr(thread, "_ticket", None)
-    return hub if ticket is None else ticket.hub
+    if home is None:
+        ticket: Ticket | None = getattr(thread, "_ticket", None)
+        home = None if ticket is None else ticket.hub
+    return None if home is existing_hub() else home
 
 
 def _raise(exc: BaseException) -> None:
@@ -410,12 +410,11 @@ def kill(g: Any, *throw_args: Any) -> None:
     exc = exception_from(throw_args)
     if g is getcurrent():
         raise exc
-    hub = get_hub()
-    home = _home(g, hub)
-    if home is not hub:
-        if not home.closed:
-            home.call_from_thread(throw_soon, g, exc)
+    home = _home_elsewhere(g)
+    if home is not None:
+        home.call_soon(throw_soon, g, exc)  # nobody hears it when that OS thread has ended
         return
+    hub = get_hub()
     if not g:
         _kill_unstarted(g, exc)
     else:
@@ -423,6 +422,25 @@ def kill(g: Any, *throw_args: Any) -> None:
     if hub.may_park():
         with shielded():  # clean-up that kills several gets to the last, also when cancelled
             hub.yield_()
+
+
+def cancel(g: Any, *throw_args: Any) -> None:
+    """Kill `g` if it has not started yet; otherwise do nothing.
+
+    A thread of another OS thread may start before its hub hears of it, and then goes on.
+    """
+    if g or g.dead:
+        return
+    home = _home_elsewhere(g)
+    if home is None:
+        kill(g, *throw_args)
+    else:
+        home.call_soon(_cancel_soon, g, exception_from(throw_args))
+
+
+def _cancel_soon(thread: Any, exc: BaseException) -> None:
+    if not thread:
+        throw_into(thread, exc)
 
 
 def _kill_unstarted(thread: Any, exc: BaseException) -> None:

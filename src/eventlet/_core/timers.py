@@ -15,6 +15,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from eventlet._core.wait_queue import EXPIRED, PENDING, SPENT, WOKEN, Ticket
+from eventlet._unpatched import get_ident
 
 if TYPE_CHECKING:
     from eventlet._core.hub import Hub
@@ -72,11 +73,15 @@ class Timer(Ticket):
         self.func = None
         self.args, self.kwargs = (), {}
         if state == PENDING:
-            self.hub.timers.note_cancelled()
+            hub = self.hub
+            if hub.ident == get_ident():
+                hub.timers.note_cancelled()
+            else:
+                hub.timers.cancelled += 1  # the heap is rebuilt in its own OS thread
 
 
 class Timers:
-    """The heap. Only the hub's own OS thread adds to it."""
+    """The heap. Only the hub's own OS thread adds to it, takes out of it and rebuilds it."""
 
     __slots__ = ("_sequence", "cancelled", "heap")
 
@@ -87,7 +92,9 @@ class Timers:
 
     def add(self, deadline: float, ticket: Ticket) -> None:
         """Have `ticket` woken with EXPIRED at `deadline` (seconds on the hub's clock)."""
-        heappush(self.heap, (deadline, next(self._sequence), ticket))
+        entry = (deadline, next(self._sequence), ticket)
+        # No call after the look at the heap: a signal handler may have it replaced.
+        heappush(self.heap, entry)
 
     def next_deadline(self) -> float | None:
         """Deadline of the first live entry, in seconds; None when there is none."""
