@@ -11,6 +11,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from http.client import HTTPException
+from urllib.error import HTTPError
 
 import eventlet
 from eventlet.green.urllib.request import urlopen
@@ -30,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         except (OSError, ValueError, HTTPException, eventlet.Timeout) as exc:
             failures += 1
             print(f"failed {url}: {type(exc).__name__}: {exc}", file=sys.stderr)
+            if isinstance(exc, HTTPError):
+                exc.close()  # it is the answer, too
             return b""
 
     urls = options.urls

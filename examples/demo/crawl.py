@@ -82,6 +82,8 @@ def _visit(page: Page, ports: Ports, trust: ssl.SSLContext) -> Visit:
     except (OSError, HTTPException, eventlet.Timeout) as exc:
         outcome = _outcome_of(exc)
         detail = f"{type(exc).__name__}: {exc}"
+        if isinstance(exc, HTTPError):
+            exc.close()  # it is the answer, too
     return Visit(page, outcome, time.monotonic() - started, detail)
 
 

@@ -106,7 +106,7 @@ def join_os_thread_too(ordinary: Callable[..., None]) -> Callable[..., None]:
     """Make `Thread.join` of Python 3.13 and later park also for an OS thread."""
 
     def join(self: Any, timeout: float | None = None) -> None:
-        handle: Any = getattr(self, "_handle", None)
+        handle: Any = getattr(self, _name_of_handle(self), None)
         is_os_thread = handle is not None and not isinstance(handle, ThreadHandle)
         if is_os_thread and self.ident not in (None, get_ident()) and existing_hub() is not None:
             _wait_for_os_thread(handle.is_done, timeout)
@@ -114,6 +114,11 @@ def join_os_thread_too(ordinary: Callable[..., None]) -> Callable[..., None]:
         ordinary(self, timeout)
 
     return join
+
+
+def _name_of_handle(thread: Any) -> str:
+    """Tell where `threading` keeps the handle of a thread: Python 3.14 gave it another name."""
+    return "_os_thread_handle" if hasattr(thread, "_os_thread_handle") else "_handle"
 
 
 def _wait_for_os_thread(has_ended: Callable[[], bool], timeout: float | None) -> None:
@@ -253,7 +258,8 @@ def unite(set_attribute: Callable[[Any, str, Any], None], real: Any, green: Any)
         _give_green_sentinel(set_attribute, real, main_thread)
     else:
         set_attribute(real.Thread, "join", join_os_thread_too(real.Thread.join))
-        set_attribute(main_thread, "_handle", green._make_thread_handle(main_thread.ident))
+        handle = green._make_thread_handle(main_thread.ident)
+        set_attribute(main_thread, _name_of_handle(main_thread), handle)
     if real.excepthook is real.__excepthook__:
         set_attribute(real, "excepthook", quiet_hook(real.excepthook))
     for ident, thread in green._active.items():
