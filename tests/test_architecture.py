@@ -32,12 +32,13 @@ LAYERS: list[tuple[str, ...]] = [
     ("green", "green.*", "support.greendns", "_patching", "_patching.*", "patcher"),
     # 5 services
     (
-        *("convenience", "db_pool", "_db_connection", "backdoor", "websocket"),
+        *("convenience", "db_pool", "_db_connection", "websocket"),
+        *("backdoor", "_console_globals"),
         *("wsgi", "_server", "_server.*"),
         *("asyncio", "_aio", "_aio.*", "hubs.asyncio", "support.psycopg2_patcher"),
     ),
     # 6 tools
-    ("introspect", "debug", "testing", "_cli", "_cli.*"),
+    ("introspect", "debug", "_debug", "_debug.*", "testing", "_cli", "_cli.*"),
     # 7 front door
     ("", "__main__"),
 ]

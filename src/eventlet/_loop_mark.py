@@ -18,6 +18,7 @@ those that drive a hub from outside. `await green_thread` looks there.
 
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from eventlet._core.current import get_hub
@@ -35,17 +36,18 @@ def note_selecting(selector: object) -> None:
     loop = events._get_running_loop()
     if loop is None:
         return
-    hide_while_parked(get_hub())
+    hub = get_hub()
+    hide_while_parked(hub)
     if loop not in driving_loops and getattr(loop, "_selector", None) is selector:
-        driving_loops.add(loop)
+        driving_loops[loop] = hub.ident
 
 
 def hide_while_parked(hub: Hub) -> None:
     """Hide asyncio's marks around each park of `hub` from now on."""
-    if hub.around_park is None:
-        hub.set_around_park(_around_park())
+    hub.add_around_park(_around_park())
 
 
+@cache
 def _around_park() -> Callable[[Callable[[], Any]], Any]:
     """Make the function that parks without the marks. asyncio is imported here, not before."""
     from asyncio import events, tasks

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from eventlet import debug, greenpool
+from eventlet import debug, greenpool, tpool
 from eventlet.greenio import GreenSocket
 from eventlet.greenthread import sleep, spawn
 from eventlet.hubs import get_hub
@@ -58,3 +58,16 @@ def test_exceptions_are_silent_when_asked(capsys: pytest.CaptureFixture[str]) ->
     get_hub().call_soon(int, "y")
     sleep(0)
     assert capsys.readouterr().err == ""
+
+
+def test_exceptions_of_tpool_are_printed_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise ValueError("in the pool")
+
+    for state in (True, False):
+        debug.tpool_exceptions(state)
+        with pytest.raises(ValueError, match="in the pool"):
+            tpool.execute(fail)
+        printed = capsys.readouterr().err
+        assert ("ValueError: in the pool" in printed) is state
+    tpool.killall()

@@ -44,7 +44,7 @@ class Attachment:
             if exc.errno == errno.ELOOP:
                 raise NestedTooDeep(hub.fileno()) from exc
             raise
-        driving_loops.add(loop)
+        driving_loops[loop] = hub.ident
         hub.outer_loop_runs = self._runs
         hub.on_earlier = self._earlier
         self._earlier()
@@ -54,7 +54,7 @@ class Attachment:
         if not self._is_attached:
             return
         self._is_attached = False
-        driving_loops.discard(self.loop)
+        driving_loops.pop(self.loop, None)
         self.hub.on_earlier = None
         if self._timer is not None:
             self._timer.cancel()
