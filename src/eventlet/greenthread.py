@@ -113,7 +113,7 @@ def _start_local(spawner: greenlet.greenlet, thread: GreenThread) -> None:
     if spawner.dead:
         thread.abandon(greenlet.GreenletExit())
     else:
-        get_hub().start(thread)
+        thread.switch()  # we are in the hub's greenlet, to which its parks lead back
 
 
 def call_after_global(seconds: float, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Timer:

@@ -111,12 +111,12 @@ def test_spawn_after_of_nothing_runs_at_the_next_yield() -> None:
     order: list[int] = []
     spawn_after(0, order.append, 0)
     spawn_after(-1, order.append, 1)
-    spawn(order.append, 2)
+    spawn_after_local(0, order.append, 2)
+    spawn(order.append, 3)
 
     sleep(0)
-    sleep(0)
 
-    assert sorted(order) == [0, 1, 2]
+    assert order == [0, 1, 2, 3]
 
 
 def test_spawn_after_keeps_the_order_of_equal_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -218,10 +218,12 @@ class Hub(Embedding, ForeignWaits):
         return ticket
 
     def start_later(self, thread: greenlet.greenlet, seconds: float) -> Ticket:
-        """Run a thread that has not started yet, in `seconds`."""
+        """Run a thread that has not started yet, in `seconds`; 0 or less is `start`."""
+        if not seconds > 0:
+            return self.start(thread)
         ticket = Ticket(self, thread)
         thread._ticket = ticket  # type: ignore[attr-defined]  # greenlets take attributes
-        self._add_timer(self.clock() + (seconds if seconds > 0 else 0), ticket)
+        self._add_timer(self.clock() + seconds, ticket)
         return ticket
 
     def call_soon(self, func: Callable[..., object], *args: Any, **kwargs: Any) -> Timer:
@@ -373,6 +375,7 @@ class Hub(Embedding, ForeignWaits):
         events = self.poller.poll(wait)
         self.asleep = False
         if events:
+            was_due = len(ready)
             descriptors = self.descriptors
             for fd, flags in events:
                 descriptor = descriptors.get(fd)
@@ -382,6 +385,7 @@ class Hub(Embedding, ForeignWaits):
                     self._hear_notifier()
                 else:
                     self.poller.forget(fd)
+            ready.rotate(len(ready) - was_due)  # what the kernel announces goes first
         if self.timers.heap:
             self.timers.expire(self.clock(), ready)
         self._run_batch(ready)

@@ -79,6 +79,8 @@ def test_hub_carries_owned_descriptors(name: str) -> None:
                     break
                 got += data
             assert got == b"".join(b"%d." % n for n in range(20))
+            fill(a)
+            spawn(drain, b)
             assert mine.wait_write(LONG) is not EXPIRED
             mine.close()
 

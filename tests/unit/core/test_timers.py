@@ -335,7 +335,7 @@ def test_a_thread_started_in_no_time_starts(seconds: float) -> None:
     assert thread.wait() == 7
 
 
-def test_a_call_made_in_a_batch_runs_in_the_next_pass_after_a_look_at_the_kernel() -> None:
+def test_a_call_made_in_a_batch_runs_in_the_next_pass_after_what_the_kernel_announces() -> None:
     hub = get_hub()
     order: list[str] = []
     r, w = os.pipe()
@@ -359,7 +359,7 @@ def test_a_call_made_in_a_batch_runs_in_the_next_pass_after_a_look_at_the_kernel
     finally:
         os.close(r)
         os.close(w)
-    assert order == ["batch", "made in the batch", "made in the batch too", "I/O"]
+    assert order == ["batch", "I/O", "made in the batch", "made in the batch too"]
 
 
 def test_a_timer_that_is_due_joins_the_batch_of_its_pass() -> None:
