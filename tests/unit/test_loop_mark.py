@@ -127,10 +127,10 @@ def test_parks_cost_nothing_more_before_the_first_loop(run_isolated: Any) -> Non
         eventlet.sleep(0)
         hub = get_hub()
         assert hub._switch == hub.greenlet.switch
-        assert hub.around_park is None
+        assert hub.around_parks == ()
         with eventlet.green.selectors.DefaultSelector() as selector:
             selector.select(0)
-        assert hub.around_park is None
+        assert hub.around_parks == ()
         assert "asyncio" not in sys.modules
     """)
 

@@ -30,7 +30,7 @@ class Embedding:
     Attributes:
         outer_loop_runs: tells, while `on_earlier` is set, whether the outer loop is running.
             When it is not, its greenlet may park: the hub then runs by itself.
-        around_park: see `set_around_park`.
+        around_parks: see `add_around_park`.
     """
 
     ident: int
@@ -53,7 +53,7 @@ class Embedding:
         self._joined_midway = False
         self._pass_limit: float | None = None
         self.outer_loop_runs: Callable[[], bool] = _always
-        self.around_park: Callable[[Callable[[], Any]], Any] | None = None
+        self.around_parks: tuple[Callable[[Callable[[], Any]], Any], ...] = ()
 
     def fileno(self) -> int:
         """Descriptor that is readable when `run_once` has I/O to do; -1 if there is none."""
@@ -128,16 +128,30 @@ class Embedding:
         return self._way_in()()
 
     def _way_in(self) -> Callable[[], Any]:
-        switch = self.greenlet.switch
-        return switch if self.around_park is None else partial(self.around_park, switch)
+        switch: Callable[[], Any] = self.greenlet.switch
+        for around in self.around_parks:
+            switch = partial(around, switch)
+        return switch
 
-    def set_around_park(self, around: Callable[[Callable[[], Any]], Any]) -> None:
+    def add_around_park(self, around: Callable[[Callable[[], Any]], Any]) -> None:
         """Have each park from now on made by `around(switch)`, which calls `switch` once.
 
         For what an OS thread has one of, and a greenlet must not leave behind when it parks.
+        Adding the same again changes nothing.
         """
-        self.around_park = around
-        if self._switch == self.greenlet.switch:
+        if around not in self.around_parks:
+            self._set_around_parks((*self.around_parks, around))
+
+    def remove_around_park(self, around: Callable[[Callable[[], Any]], Any]) -> None:
+        """Undo `add_around_park` for the parks that begin from now on."""
+        self._set_around_parks(tuple(each for each in self.around_parks if each != around))
+
+    def _set_around_parks(
+        self, around_parks: tuple[Callable[[Callable[[], Any]], Any], ...]
+    ) -> None:
+        is_way_in = isinstance(self._switch, partial) or self._switch == self.greenlet.switch
+        self.around_parks = around_parks
+        if is_way_in:  # else it is a stand-in, which asks for the way in when its time has come
             self._switch = self._way_in()
 
     def _end_embedded_pass(self, embedder: _Greenlet) -> None:

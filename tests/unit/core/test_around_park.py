@@ -39,7 +39,7 @@ def test_every_park_goes_through_it(hub: Hub, is_running: bool) -> None:
     around = Noting()
     if is_running:
         sleep(0)
-    hub.set_around_park(around)
+    hub.add_around_park(around)
 
     sleep(0)
     sleep(0.001)
@@ -51,7 +51,7 @@ def test_an_interrupted_park_comes_back_through_it(hub: Hub) -> None:
     around = Noting()
 
     def wait() -> None:
-        hub.set_around_park(around)
+        hub.add_around_park(around)
         sleep(60)
 
     thread = spawn(wait)
@@ -63,7 +63,7 @@ def test_an_interrupted_park_comes_back_through_it(hub: Hub) -> None:
 
 def test_it_outlives_the_hubs_greenlet(hub: Hub) -> None:
     around = Noting()
-    hub.set_around_park(around)
+    hub.add_around_park(around)
     sleep(0)
     hub.stop()
     sleep(0)
@@ -75,9 +75,39 @@ def test_it_outlives_the_hubs_greenlet(hub: Hub) -> None:
     assert around.log == ["away", "back"] * 2
 
 
+def test_several_go_around_a_park_until_they_are_removed(hub: Hub) -> None:
+    one, other = Noting(), Noting()
+    hub.add_around_park(one)
+    hub.add_around_park(other)
+    hub.add_around_park(one)
+    sleep(0)
+
+    hub.remove_around_park(one)
+    sleep(0)
+    hub.remove_around_park(other)
+    sleep(0)
+
+    assert one.log == ["away", "back"]
+    assert other.log == ["away", "back"] * 2
+    assert hub._switch == hub.greenlet.switch
+
+
+def test_one_that_is_removed_while_a_thread_is_parked_still_ends_that_park(hub: Hub) -> None:
+    around = Noting()
+    hub.add_around_park(around)
+    thread = spawn(sleep, 0.001)
+    sleep(0)
+    hub.remove_around_park(around)
+    around.log.clear()
+
+    thread.wait()
+
+    assert around.log == ["back"]
+
+
 def test_a_pass_for_an_embedder_goes_through_it(hub: Hub) -> None:
     around = Noting()
-    hub.set_around_park(around)
+    hub.add_around_park(around)
     ran: list[str] = []
     spawn(ran.append, "ran")
 
