@@ -108,7 +108,10 @@ class SocketConsole(SpawnedGreenlet):
             file.elsewhere = name
         try:
             with ConsoleGlobals(*files):
-                InteractiveConsole(self.locals).interact()
+                console = InteractiveConsole(self.locals)
+                # From 3.13 on it would also say good-bye while it is killed, and wait with that.
+                console.interact(exitmsg="")
+                console.write(f"now exiting {type(console).__name__}...\n")
         except (SystemExit, KeyboardInterrupt):
             pass  # they end this console, not the program
         except OSError:
