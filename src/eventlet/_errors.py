@@ -16,6 +16,8 @@ __all__ = [
     "HubClosed",
     "HubError",
     "IOClosed",
+    "LeftBehind",
+    "LockHeldHere",
     "LoopDoesNotDrive",
     "LoopWaitsForItself",
     "MainloopBlocked",
@@ -35,6 +37,24 @@ class MainloopBlocked(EventletError, RuntimeError):
         super().__init__(
             "do not call blocking functions from the mainloop; "
             "spawn a green thread for work that waits"
+        )
+
+
+class LockHeldHere(MainloopBlocked):
+    """The hub's own greenlet, or a loop that drives the hub, wants a lock it would wait for.
+
+    Only the caller's OS thread could let the holder go on, and the caller must not park.
+
+    Attributes:
+        lock: the lock.
+    """
+
+    def __init__(self, lock: object) -> None:
+        self.lock = lock
+        EventletError.__init__(
+            self,
+            f"{lock!r} is held by a green thread of this OS thread, which cannot go on while "
+            "the mainloop waits for it; spawn a green thread for what takes the lock",
         )
 
 
@@ -73,6 +93,21 @@ class HubClosed(EventletError, RuntimeError):
 
     def __init__(self) -> None:
         super().__init__("the hub of this OS thread is closed; nothing can park on it any more")
+
+
+class LeftBehind(EventletError, RuntimeError):
+    """A forked child waits for a green thread of its parent, which would last for ever.
+
+    Attributes:
+        name: of the green thread.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"{name} runs in the process that forked this one and never ends here; a forked "
+            "child has the green thread that forked, and those that it spawns itself"
+        )
 
 
 class HubError(EventletError):

@@ -11,8 +11,13 @@ loop waits in the kernel, so it uses `call_soon_threadsafe`.
 
 import asyncio
 import errno
+import signal
+from functools import partial
+from typing import Any
+from weakref import WeakSet
 
 from eventlet._core.driving_loops import driving_loops
+from eventlet._core.fork import call_in_child
 from eventlet._core.hub import Hub
 from eventlet._errors import NestedTooDeep
 from eventlet._loop_mark import hide_while_parked
@@ -47,6 +52,8 @@ class Attachment:
         driving_loops[loop] = hub.ident
         hub.outer_loop_runs = self._runs
         hub.on_earlier = self._earlier
+        _attachments.add(self)
+        call_in_child(_let_go_of_all)
         self._earlier()
 
     def detach(self) -> None:
@@ -60,6 +67,13 @@ class Attachment:
             self._timer.cancel()
         if not self.loop.is_closed():
             self.loop.remove_reader(self.hub.fileno())
+
+    def let_go(self) -> None:
+        """Forget the loop, in a forked child: its descriptors are the parent's too."""
+        self._is_attached = False
+        driving_loops.pop(self.loop, None)
+        if self.hub.on_earlier == self._earlier:
+            self.hub.on_earlier = None
 
     def _runs(self) -> bool:
         return asyncio._get_running_loop() is self.loop
@@ -106,3 +120,17 @@ def attachment_of(hub: Hub) -> Attachment | None:
         attachment.detach()
         return None
     return attachment
+
+
+_attachments: WeakSet[Attachment] = WeakSet()
+
+
+def _let_go_of_all() -> None:
+    for attachment in list(_attachments):
+        attachment.let_go()
+    # `asyncio.run` in the parent: its handler would cancel a task that never runs here.
+    handler: Any = signal.getsignal(signal.SIGINT)
+    if isinstance(handler, partial):
+        runner = getattr(handler.func, "__self__", None)
+        if isinstance(runner, asyncio.Runner):
+            signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
+from eventlet._core.fork import call_in_child
+
 __all__ = ["add", "remove", "remove_all"]
 
 
@@ -56,6 +58,7 @@ def add(sig: int, loop: object, call: Callable[[], object]) -> None:
             raise RuntimeError(f"sig {sig} cannot be caught: {exc}") from exc
         signal.siginterrupt(sig, False)
         _stacks[sig] = stack
+        call_in_child(_give_all_back)
     stack.entries = [entry for entry in stack.entries if entry[0] is not loop] + [(loop, call)]
 
 
@@ -66,10 +69,7 @@ def remove(sig: int, loop: object) -> bool:
         return False
     stack.entries = [entry for entry in stack.entries if entry[0] is not loop]
     if not stack.entries:
-        del _stacks[sig]
-        installed: Any = signal.getsignal(sig)
-        if installed is stack:  # else somebody else has taken the signal since
-            signal.signal(sig, signal.SIG_DFL if stack.before is None else stack.before)
+        _give_back(sig)
     return True
 
 
@@ -77,3 +77,16 @@ def remove_all(loop: object) -> None:
     """Take back every handler of a loop."""
     for sig in list(_stacks):
         remove(sig, loop)
+
+
+def _give_back(sig: int) -> None:
+    stack = _stacks.pop(sig)
+    installed: Any = signal.getsignal(sig)
+    if installed is stack:  # else somebody else has taken the signal since
+        signal.signal(sig, signal.SIG_DFL if stack.before is None else stack.before)
+
+
+def _give_all_back() -> None:
+    """Forget the loops of the process that forked this one: they run there only."""
+    for sig in list(_stacks):
+        _give_back(sig)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from eventlet._core import fork, signals
+from eventlet._core import fork, shutdown, signals
 from eventlet._core.hub import Hub
 from eventlet._errors import UnsupportedRuntime
 from eventlet._unpatched import get_ident, local
@@ -94,6 +94,7 @@ def _make_hub() -> Hub:
     _threadlocal.holder = _Holder(hub)
     hubs.add(hub)
     fork.watch_forks(existing_hub)
+    shutdown.watch_exit()
     signals.route_interrupts(hub)
     return hub
 

@@ -1,8 +1,10 @@
 """After `os.fork()`: the child runs the green thread that forked, and nothing else.
 
-The other green threads are frozen in the child: never resumed, and never collected either,
-because dropping them would run their `finally` blocks a second time (double flush,
-rollback, unlink). So the child keeps a reference to each on purpose.
+The other green threads are left behind in the parent. In the child their frozen copies are
+never resumed: their tickets are spent, so that nobody can wake them. They are never collected
+either, because dropping them would run their `finally` blocks a second time (double flush,
+rollback, unlink): the child keeps a reference to each on purpose. What the forking thread has
+set for itself goes on, its scopes with their deadlines and its time-outs.
 
 If the forking thread is not the main greenlet, the old main stack below it is frozen too,
 and it becomes the main one: the hub's greenlet ends in it, an interrupt goes to it, and
@@ -23,19 +25,26 @@ from greenlet import getcurrent
 
 from eventlet._core.hub import Hub
 from eventlet._core.signals import route_interrupts
+from eventlet._core.timers import Timer
+from eventlet._core.wait_queue import SPENT, Ticket
 
-__all__ = ["end_forked_child", "hubs", "watch_forks"]
+__all__ = ["call_in_child", "end_forked_child", "hubs", "is_left_behind", "watch_forks"]
 
 hubs: set[Hub] = set()
 """Every open hub of this process; kept by `current`."""
 
+_left_behind: dict[int, greenlet.greenlet] = {}
+"""The green threads of the process that forked this one, by their `id`."""
+
 _frozen: list[Any] = []
+"""What else the child keeps, and never touches."""
 
 
 class _Watch:
-    """Whether the fork handler is installed, and how to find this OS thread's hub."""
+    """Whether the fork handler is installed, how to find this OS thread's hub, what is to do."""
 
     existing_hub: Callable[[], Hub | None] | None = None
+    calls: dict[Callable[[], object], None] = {}
 
 
 def watch_forks(existing_hub: Callable[[], Hub | None]) -> None:
@@ -45,31 +54,86 @@ def watch_forks(existing_hub: Callable[[], Hub | None]) -> None:
         os.register_at_fork(after_in_child=_after_in_child)
 
 
+def call_in_child(call: Callable[[], object]) -> None:
+    """Have `call()` made in each forked child, when its hub is new. Again is harmless.
+
+    It must neither park nor use what it finds in the kernel, which is the parent's too.
+    """
+    _Watch.calls[call] = None
+
+
+def is_left_behind(thread: greenlet.greenlet) -> bool:
+    """Whether `thread` stayed in the process that forked this one: here it never runs."""
+    return id(thread) in _left_behind
+
+
 def _after_in_child() -> None:
     if _Watch.existing_hub is None:
         return
     mine = _Watch.existing_hub()
     current = getcurrent()
-    _frozen.extend(
-        thing
-        for thing in gc.get_objects()
-        # Not isinstance(), which asks proxies and the like for their __class__.
-        if issubclass(type(thing), greenlet.greenlet) and thing is not current
-    )
+    main = None if mine is None else mine.main_greenlet()
     for hub in list(hubs):
         if hub is not mine:  # its OS thread does not exist here
             _frozen.append((hub, hub.ready.copy(), hub.timers, hub.threads))
             hubs.discard(hub)
             hub.closed = True
             hub.descriptors, hub.ident = {}, -1  # the kernel's side is the parent's
-    if mine is None:
-        return
-    main = mine.main_greenlet()
-    mine.after_fork()
-    route_interrupts(mine)
-    if current is not main:
-        mine.forked_thread = current
-        _make_last(current)
+    for thread in _other_greenlets(current):
+        _left_behind[id(thread)] = thread
+        ticket: Ticket | None = getattr(thread, "_ticket", None)
+        if ticket is not None:
+            ticket.state |= SPENT
+    if mine is not None:
+        kept = _timers_for(current, mine)
+        mine.after_fork()
+        _keep(current, mine, kept)
+    for call in _Watch.calls:
+        call()
+    if mine is not None:
+        route_interrupts(mine)
+        if current is not main:
+            mine.forked_thread = current
+            _make_last(current)
+
+
+def _other_greenlets(current: greenlet.greenlet) -> list[greenlet.greenlet]:
+    if gc.get_freeze_count():
+        gc.unfreeze()  # what is frozen is not told
+        things = gc.get_objects()
+        gc.freeze()
+    else:
+        things = gc.get_objects()
+    return [
+        thing
+        for thing in things
+        # Not isinstance(), which asks proxies and the like for their __class__.
+        if issubclass(type(thing), greenlet.greenlet) and thing is not current
+    ]
+
+
+def _timers_for(current: greenlet.greenlet, hub: Hub) -> list[tuple[float, Timer]]:
+    """Return the calls that are about the forking thread, such as its time-outs: (when, call)."""
+    due = [(0.0, ticket) for ticket in hub.ready]
+    later = [(deadline, ticket) for deadline, _, ticket in sorted(hub.timers.heap)]
+    return [
+        (deadline, timer)
+        for deadline, timer in (*due, *later)
+        if isinstance(timer, Timer) and any(each is current for each in timer.args)
+    ]
+
+
+def _keep(current: greenlet.greenlet, hub: Hub, timers: list[tuple[float, Timer]]) -> None:
+    """Have the new hub know what the forking thread has set for itself."""
+    for deadline, timer in timers:
+        timer.state = 0
+        hub.timers.add(deadline, timer)
+    hub.scopes = 0
+    scope: Any = getattr(current, "_scope", None)
+    while scope is not None:
+        hub.scopes += 1
+        scope.count_on()
+        scope = scope._parent
 
 
 def _make_last(current: greenlet.greenlet) -> None:

@@ -192,6 +192,11 @@ class CancelScope:
 
     # -- deadline -------------------------------------------------------------------------------
 
+    def count_on(self) -> None:
+        """Set the timer again: in a forked child, where it is gone."""
+        self._timer = None
+        self._arm()
+
     def _rearm(self) -> None:
         self._disarm()
         self._arm()

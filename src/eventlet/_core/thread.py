@@ -15,7 +15,7 @@ import greenlet
 from greenlet import GreenletExit, getcurrent
 
 from eventlet._core.current import existing_hub, get_hub
-from eventlet._core.fork import end_forked_child
+from eventlet._core.fork import end_forked_child, is_left_behind
 from eventlet._core.hub import Hub
 from eventlet._core.scope import shielded
 from eventlet._core.timers import Timer
@@ -28,6 +28,7 @@ from eventlet._core.wait_queue import (
     throw,
     wake,
 )
+from eventlet._errors import LeftBehind
 
 if TYPE_CHECKING:
     from eventlet._core.awaiting import ThreadFuture
@@ -232,6 +233,7 @@ class GreenThread(SpawnedGreenlet):
 
         Raises:
             GreenletExit: the thread was killed without another exception.
+            LeftBehind: it runs in the process that forked this one, not here.
         """
         while not self._finished:
             self._park_until_finished()
@@ -240,6 +242,8 @@ class GreenThread(SpawnedGreenlet):
         return self._value
 
     def _park_until_finished(self) -> None:
+        if is_left_behind(self):
+            raise LeftBehind(self.name)
         ticket = get_hub().ticket()
         self._waiters.append(ticket)
         try:
@@ -358,7 +362,7 @@ def throw_into(thread: Any, exc: BaseException) -> bool:
         False when another interrupt is on its way to it. That one goes first; try again in
         the next batch.
     """
-    if thread.dead:
+    if thread.dead or is_left_behind(thread):
         return True
     if isinstance(thread, SpawnedGreenlet) and not thread:
         thread.abandon(exc)
@@ -405,7 +409,7 @@ def kill(g: Any, *throw_args: Any) -> None:
         g: any greenlet.
         throw_args: what `greenlet.throw` takes; nothing means GreenletExit.
     """
-    if g.dead:
+    if g.dead or is_left_behind(g):
         return
     exc = exception_from(throw_args)
     if g is getcurrent():
