@@ -14,6 +14,7 @@ def test_all_examples_are_there() -> None:
     assert set(PROGRAMS) >= {
         "asyncio_aiohttp",
         "asyncio_fastapi",
+        "backdoor",
         "chat_server",
         "connect",
         "echoserver",
