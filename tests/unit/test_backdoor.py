@@ -671,3 +671,21 @@ def test_several_green_threads_read_one_console(client: Client) -> None:
     client.say("for b\n")
 
     assert client.ask("b.wait()") == "'for b\\n'\n"
+
+
+def test_an_asyncio_loop_in_a_console_keeps_its_marks_and_hides_its_streams(
+    start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[object] = []
+    with Client(start({"look": lambda: seen.append(sys.stdout)})) as client:
+        client.ask("import asyncio; from eventlet.asyncio import run")
+        client.ask("from eventlet.greenthread import sleep, spawn")
+        client.ask("async def main():", MORE)
+        client.ask("    spawn(look); sleep(0.001); await asyncio.sleep(0.001)", MORE)
+        client.ask("    print('loop'); return asyncio.current_task() is not None", MORE)
+        client.ask("")
+
+        assert client.ask("run(main())") == "loop\nTrue\n"
+
+    assert seen == [sys.stdout]
+    assert "loop" not in capsys.readouterr().out
