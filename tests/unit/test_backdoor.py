@@ -16,6 +16,7 @@ import pytest
 from greenlet import GreenletExit
 
 from eventlet import backdoor as backdoor_module
+from eventlet._console_globals import _put_away
 from eventlet._core.current import get_hub
 from eventlet.backdoor import FileProxy, SocketConsole, backdoor, backdoor_server
 from eventlet.convenience import listen
@@ -55,7 +56,7 @@ def clean_process() -> Iterator[None]:
     yield
     wait_until(lambda: not consoles())
     assert process_names() == before
-    assert get_hub().around_parks == ()
+    assert _put_away not in get_hub().around_parks
 
 
 @pytest.fixture
