@@ -10,13 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.compat.manifest import ABSENT, MATCHES, NAMES, Entry, find_out, look_up, read_entries
+from tests.compat.manifest import (
+    ABSENT,
+    EXPECTED,
+    MATCHES,
+    NAMES,
+    Entry,
+    find_out,
+    look_up,
+    read_entries,
+)
 from tests.import_graph import read_tree
 from tests.test_architecture import SOURCE
 
 ENTRIES = list(read_entries(NAMES.read_text(encoding="utf-8")))
 MODULES = list(dict.fromkeys(entry.module for entry in ENTRIES))
-EXPECTED = {"built": MATCHES, "due": ABSENT}
 
 # Packages whose modules are found through the package.
 FACES = ("eventlet.greenio.",)
@@ -29,7 +37,7 @@ def findings() -> dict[int, str]:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_built_names_are_there_and_due_names_are_absent(
+def test_built_names_are_there_and_all_others_are_absent(
     module: str, findings: dict[int, str]
 ) -> None:
     wrong = {
@@ -135,6 +143,15 @@ def test_a_signature_that_differs_is_found(signature: str, function: object, fin
 
 def test_a_module_that_does_not_exist_is_absent() -> None:
     assert look_up(Entry(1, "due", "core", "eventlet.never_built", "name")) == ABSENT
+
+
+def test_a_name_that_some_pythons_have_is_looked_for_there_alone() -> None:
+    versions = ("", "  # from 3.11", "  # from 3.999", "  # until 3.10", "  # until 3.999")
+    lines = [f"built core m:f{number}(){which}" for number, which in enumerate(versions)]
+
+    entries = read_entries("\n".join(lines))
+
+    assert [entry.name for entry in entries] == ["m:f0()", "m:f1()", "m:f4()"]
 
 
 def test_a_line_of_another_form_is_refused() -> None:

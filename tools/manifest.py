@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
         finding = findings[entry.line]
         if entry.status == "due" and finding == manifest.MATCHES:
             landed[entry.line] = entry.name
-        elif finding != {"built": manifest.MATCHES, "due": manifest.ABSENT}[entry.status]:
+        elif finding != manifest.EXPECTED[entry.status]:
             wrong.append(f"{entry.name} is {entry.status}, but {finding}")
 
     listed = {entry.bare for entry in manifest.read_entries(text)}

@@ -12,6 +12,7 @@ import importlib
 import inspect
 import json
 import pkgutil
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,12 +22,16 @@ from typing import Any
 from tests.isolated_runner import run_isolated
 
 NAMES = Path(__file__).with_name("names.txt")
-STATUSES = ("built", "due")
+STATUSES = ("built", "due", "gone")
 TAGS = ("core", "compat", "private", "new")
 
 ABSENT = "absent"
 MATCHES = "matches"
+EXPECTED = {"built": MATCHES, "due": ABSENT, "gone": ABSENT}
+"""Status -> what `look_up` finds if the manifest is right."""
+
 ANY_DEFAULT = "..."
+HOLDS_FOR = re.compile(r"  # (from|until) (\d+)\.(\d+)$")
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class NotThere(Exception):
 
 
 def read_entries(text: str) -> Iterator[Entry]:
-    """Read the lines of a manifest; raises ValueError for one that is none."""
+    """Read the lines that hold for this Python; raises ValueError for one that is none."""
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
@@ -65,7 +70,18 @@ def read_entries(text: str) -> Iterator[Entry]:
         module, colon, expression = name.partition(":")
         if status not in STATUSES or tag not in TAGS or not colon:
             raise ValueError(f"line {number} is not `status tag module:name`: {line!r}")
-        yield Entry(number, status, tag, module, expression.strip())
+        if _holds_here(expression):
+            expression = HOLDS_FOR.sub("", expression).strip()
+            yield Entry(number, status, tag, module, expression)
+
+
+def _holds_here(expression: str) -> bool:
+    """Whether this Python is one that a line is about."""
+    version = HOLDS_FOR.search(expression)
+    if version is None:
+        return True
+    given, here = (int(version[2]), int(version[3])), sys.version_info[:2]
+    return here >= given if version[1] == "from" else here <= given
 
 
 def look_up(entry: Entry) -> str:
@@ -129,7 +145,11 @@ def _evaluate(node: ast.expr, module: Any) -> tuple[Any, bool]:
             return _attribute(owner, name), inspect.isclass(owner) and _takes_self(owner, name)
         case ast.Call(func=inner, args=args):
             factory, _ = _evaluate(inner, module)
-            return factory(*(ast.literal_eval(arg) for arg in args)), False
+            return factory(*(_evaluate(arg, module)[0] for arg in args)), False
+        case ast.Constant(value=value):
+            return value, False
+        case ast.Tuple(elts=elements):
+            return tuple(_evaluate(element, module)[0] for element in elements), False
     raise ValueError(f"cannot look up {ast.unparse(node)}")
 
 

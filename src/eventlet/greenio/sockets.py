@@ -374,6 +374,10 @@ class GreenSocket(WaitingSocket):
                 file.seek(offset + total)
         return total
 
+    def makeGreenFile(self, *args: Any, **kw: Any) -> Any:
+        """Old name of `makefile`."""
+        return self.makefile(*args, **kw)
+
     # -- connecting --------------------------------------------------------------------------
 
     def accept(self) -> tuple[Any, Any]:

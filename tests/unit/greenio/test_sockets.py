@@ -473,6 +473,14 @@ def test_makefile_and_socket_close_independently(tcp_pair: Any) -> None:
     assert client.recv(100) == b""
 
 
+def test_makefile_goes_by_its_old_name_too(pair: Any) -> None:
+    left, right = pair
+    left.sendall(b"line\n")
+
+    with right.makeGreenFile("rb") as file:
+        assert file.readline() == b"line\n"
+
+
 def test_overridden_send_is_honoured_by_makefile_and_sendall(tcp_pair: Any) -> None:
     client, server = tcp_pair
     calls = []
