@@ -103,9 +103,22 @@ def wake(ticket: Ticket, value: Any = None) -> bool:
     ticket.value = value
     hub = ticket.hub
     hub.ready.append(ticket)
-    if hub.asleep:
-        return hub.notify()
+    if hub.asleep and not hub.notify():
+        return _ran_before_its_hub_closed(ticket)
     return True
+
+
+def _ran_before_its_hub_closed(ticket: Ticket) -> bool:
+    """Whether a ticket that was woken has run; if not, nothing will have changed for it.
+
+    Another OS thread may end, with its hub and the ticket's thread, in the middle of a `wake`:
+    then the thread has taken what it was handed, or passed it on.
+    """
+    if ticket.state & SPENT:
+        return True
+    ticket.state &= ~WOKEN  # atomic with the test above
+    ticket.value = None
+    return False
 
 
 def interrupt(ticket: Ticket, exc: BaseException) -> bool:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import pytest
 
+from eventlet._core.current import get_hub
+from eventlet._core.wait_queue import Ticket
+from eventlet.event import Event
 from eventlet.greenthread import kill, sleep, spawn
 from eventlet.queue import Queue
+from eventlet.semaphore import Semaphore
 from eventlet.timeout import Timeout
 
 from tests.unit.core.os_threads import start_os_thread
@@ -130,6 +135,43 @@ def test_what_is_handed_to_an_os_thread_that_ends_goes_to_the_next(
 
         waiter.result()
         assert (primitive.waiting(), primitive.left()) == (0, 0)
+
+
+class EndsAfterAppend(deque[Ticket]):
+    """The ready queue of a hub whose OS thread ends just when another one has woken a ticket."""
+
+    end: Callable[[], None] | None = None
+
+    def append(self, ticket: Ticket) -> None:
+        super().append(ticket)
+        end, self.end = self.end, None
+        if end is not None:
+            end()
+
+
+def test_trap8_a_permit_handed_over_while_the_os_thread_ends_is_not_doubled() -> None:
+    semaphore = Semaphore(0)
+    ready = EndsAfterAppend()
+    is_over = Event()
+    taken: list[bool] = []
+
+    def run() -> None:
+        get_hub().ready = ready
+        spawn(lambda: taken.append(semaphore.acquire()))
+        is_over.wait()
+
+    there = start_os_thread(run)
+    until(lambda: semaphore._waiters)
+
+    def end() -> None:
+        is_over.send()
+        there.result()
+
+    ready.end = end
+    semaphore.release()
+
+    assert not there.is_alive()
+    assert semaphore.counter + len(taken) == 1
 
 
 @handed_over

@@ -1,0 +1,1 @@
+"""Long runs of many green threads on many OS threads; `make stress` makes them."""
