@@ -14,7 +14,7 @@ from eventlet._patching.ledger import LEDGER
 from eventlet._patching.pristine import original
 from eventlet._patching.private import PrivateCopies
 from eventlet._patching.table import NOT_BUILT, ON_REQUEST, PATCHES, SWITCHES, Patch
-from eventlet.green import _subprocess, _threading
+from eventlet.green import _processes, _subprocess, _threading
 
 __all__ = [
     "already_patched",
@@ -155,6 +155,7 @@ def monkey_patch(**on: bool) -> None:
         for name in patch.names:
             if name in vars(real) and name in vars(green):
                 LEDGER.set(real, name, getattr(green, name))
+    _processes.follow_patches(LEDGER.set)
     already_patched.update(dict.fromkeys(chosen, True))
 
 

@@ -155,6 +155,7 @@ PATCHES = (
         "eventlet.green.queue",
         ("LifoQueue", "PriorityQueue", "Queue", "SimpleQueue"),
     ),
+    Patch("thread", "_multiprocessing", "eventlet.green._processes", ("SemLock",)),
     Patch("thread", "signal", "eventlet.green.thread", ("pthread_kill",)),
     Patch("thread", "time", "eventlet.green.thread", ("pthread_getcpuclockid",)),
     Patch("time", "time", "eventlet.green.time", ("sleep",)),
