@@ -75,6 +75,8 @@ def existing_hub() -> Hub | None:
 def get_hub() -> Hub:
     """Return the hub of this OS thread; make it at the first call.
 
+    A hub's own `_post_initialize` is called once, when `get_hub` returns it already.
+
     Raises:
         UnsupportedRuntime: a sub-interpreter, or an interpreter without the GIL.
     """
@@ -96,6 +98,9 @@ def _make_hub() -> Hub:
     fork.watch_forks(existing_hub)
     shutdown.watch_exit()
     signals.route_interrupts(hub)
+    post_initialize = getattr(hub, "_post_initialize", None)
+    if post_initialize is not None:
+        post_initialize()
     return hub
 
 

@@ -291,7 +291,7 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
 
     def accept(self) -> tuple[Any, Any]:
         """Wait for a connection: pair (TLS socket, peer address). Does not shake hands."""
-        fd, address = self._reading(base_socket._accept)  # type: ignore[attr-defined]
+        fd, address = self._accepting(base_socket._accept)  # type: ignore[attr-defined]
         plain = GreenSocket._from_accepted(fd, self)
         try:
             return (

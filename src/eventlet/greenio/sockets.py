@@ -382,7 +382,7 @@ class GreenSocket(WaitingSocket):
 
     def accept(self) -> tuple[Any, Any]:
         """Wait for a connection: pair (green socket of the caller's type, peer address)."""
-        fd, address = self._reading(_accept)
+        fd, address = self._accepting(_accept)
         if type(self) is GreenSocket:
             return GreenSocket._from_accepted(fd, self), address
         client = real_socket(get_family(self), get_type(self), get_proto(self), fileno=fd)

@@ -192,6 +192,13 @@ class WaitingSocket(real_socket):
                 raise EOFError(str(exc)) from exc
             desc = self._current()
 
+    def _accepting(self, call: Callable[..., Any]) -> Any:
+        """Make the accepting call; for it there is no end that a recycled number could mean."""
+        try:
+            return self._reading(call)
+        except EOFError as exc:
+            raise IOClosed from exc
+
     def _writing(self, call: Callable[..., Any], *args: Any, wait: bool = True) -> Any:
         """Make a sending call, parking on EAGAIN."""
         desc = self._desc or self._bind_record()

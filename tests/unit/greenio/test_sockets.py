@@ -20,6 +20,7 @@ import trustme
 from eventlet._core.current import get_hub
 from eventlet.greenio import GreenSocket, shutdown_safe
 from eventlet.greenthread import sleep, spawn
+from eventlet.hubs import IOClosed, notify_opened
 
 
 def make_pair(family: Any = socket.AF_INET) -> Any:
@@ -317,6 +318,21 @@ def test_number_reused_after_a_foreign_close_does_not_feed_the_old_reader() -> N
     finally:
         fresh.close()
         other.close()
+
+
+def test_accept_on_a_number_that_names_another_file_raises_io_closed() -> None:
+    listener = GreenSocket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    acceptor = spawn(pytest.raises, IOClosed, listener.accept)
+    sleep(0)
+
+    notify_opened(listener.fileno())
+
+    assert acceptor.wait().value.errno == errno.ENOTCONN
+    with pytest.raises(IOClosed):
+        listener.accept()
+    os.close(listener.fileno())  # which the listener does not: the number is not its own now
 
 
 def test_close_with_a_dup_alive_elsewhere_wakes_nobody_later() -> None:

@@ -38,6 +38,20 @@ def module_with(**names: Any) -> types.ModuleType:
 # -- get_hub -----------------------------------------------------------------------------
 
 
+def test_a_hub_that_wants_to_know_is_told_once_when_it_is_the_hub() -> None:
+    told: list[bool] = []
+
+    class Curious(BaseHub):
+        def _post_initialize(self) -> None:
+            told.append(get_hub() is self)
+
+    use_hub(Curious)
+    get_hub()
+    get_hub()
+
+    assert told == [True]
+
+
 def test_get_hub_returns_the_same_hub_again() -> None:
     assert get_hub() is get_hub()
 
