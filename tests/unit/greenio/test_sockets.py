@@ -332,7 +332,7 @@ def test_accept_on_a_number_that_names_another_file_raises_io_closed() -> None:
     assert acceptor.wait().value.errno == errno.ENOTCONN
     with pytest.raises(IOClosed):
         listener.accept()
-    os.close(listener.fileno())  # which the listener does not: the number is not its own now
+    os.close(listener.detach())  # its `close` would not: the number is not its own any more
 
 
 def test_close_with_a_dup_alive_elsewhere_wakes_nobody_later() -> None:
