@@ -35,6 +35,14 @@ _GLOBAL_DEFAULT_TIMEOUT: object = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore
 _NOT_CONNECTED = frozenset({errno.ENOTCONN, errno.EBADF, errno.ENOTSOCK})
 
 
+def __getattr__(name: str) -> Any:
+    if name == "SSL":  # pyOpenSSL is imported when it is asked for
+        from eventlet.greenio.openssl_errors import SSL
+
+        return SSL
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def set_nonblocking(fd: Any) -> None:
     """Put a socket, file object or descriptor number in the kernel's non-blocking mode."""
     if hasattr(fd, "setblocking"):

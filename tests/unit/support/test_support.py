@@ -34,3 +34,19 @@ def test_greenlet_names_are_greenlets_own() -> None:
     assert greenlets.getcurrent is greenlet.getcurrent
     assert greenlets.GreenletExit is greenlet.GreenletExit
     assert greenlets.greenlet is greenlet.greenlet
+
+
+def test_a_function_under_an_old_name_warns_its_caller() -> None:
+    @support.wrap_deprecated("old.name", "new.name")
+    def add(left: int, right: int) -> int:
+        """Add."""
+        return left + right
+
+    with pytest.warns(DeprecationWarning, match=r"old\.name .* use new\.name") as caught:
+        assert add(1, right=2) == 3
+    assert caught[0].filename == __file__
+    assert add.__doc__ == "Add."
+
+
+def test_this_is_not_python_3_3() -> None:
+    assert support.PY33 is False
