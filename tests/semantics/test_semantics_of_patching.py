@@ -231,6 +231,8 @@ def test_semantic_23_patched_threads_are_green_threads(run_isolated: RunIsolated
         seen = green.wait()
         print(type(seen).__name__, seen.name.startswith("GreenThread-"), seen.daemon)
         print(len(threading.enumerate()))
+        eventlet.spawn_n(lambda: print(type(threading.current_thread()).__name__))
+        eventlet.sleep(0)
     """)
 
     assert done.stdout.splitlines() == [
@@ -238,4 +240,5 @@ def test_semantic_23_patched_threads_are_green_threads(run_isolated: RunIsolated
         "[False, False] [('early', 'early'), ('late', 'late')]",
         "_GreenThread True True",
         "1",
+        "_MainThread",
     ]

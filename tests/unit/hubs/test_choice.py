@@ -15,6 +15,7 @@ from eventlet._core.hub import Hub
 from eventlet._core.pollers.select import SelectPoller
 from eventlet.greenthread import sleep, spawn, spawn_after
 from eventlet.hubs import HubError, epolls, get_hub, poll, selects, use_hub
+from eventlet.hubs import asyncio as asyncio_hub
 from eventlet.hubs.hub import BaseHub
 
 from tests.conftest import RunIsolated
@@ -110,6 +111,11 @@ def test_the_parent_of_the_hubs_greenlet_is_who_made_the_hub() -> None:
         ("eventlet.hubs.selects:Hub", selects.Hub),
         (f"{__name__}:OwnHub", OwnHub),
         (f"{__name__}:Namespace.Inner", OwnHub),
+        ("asyncio", asyncio_hub.Hub),
+        ("eventlet.hubs.asyncio", asyncio_hub.Hub),
+        ("eventlet.hubs.asyncio:Hub", asyncio_hub.Hub),
+        (asyncio_hub, asyncio_hub.Hub),
+        (asyncio_hub.Hub, asyncio_hub.Hub),
     ],
 )
 def test_use_hub_takes_classes_modules_and_their_names(choice: Any, kind: type) -> None:
@@ -152,13 +158,23 @@ def test_use_hub_none_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -
     assert type(get_hub()) is selects.Hub
 
 
-def test_without_use_hub_the_first_hub_follows_the_environment(run_isolated: RunIsolated) -> None:
+@pytest.mark.parametrize(
+    "value, module",
+    [
+        ("selects", "eventlet.hubs.selects"),
+        ("asyncio", "eventlet.hubs.asyncio"),
+        ("eventlet.hubs.poll:Hub", "eventlet.hubs.poll"),
+    ],
+)
+def test_without_use_hub_the_first_hub_follows_the_environment(
+    value: str, module: str, run_isolated: RunIsolated
+) -> None:
     done = run_isolated(
         "from eventlet.hubs import get_hub; print(type(get_hub()).__module__)",
-        env={"EVENTLET_HUB": "selects"},
+        env={"EVENTLET_HUB": value},
     )
 
-    assert done.stdout == "eventlet.hubs.selects\n"
+    assert done.stdout == f"{module}\n"
 
 
 @pytest.mark.parametrize("blank", ["", "  "])
