@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.depth import DEPTH
+
 LIMIT_SECONDS = 30.0
 SLOW_LIMIT_SECONDS = 180.0
 
@@ -52,5 +54,5 @@ def limit_of(item: pytest.Item) -> float:
     """Say how many seconds a test may take."""
     marker = item.get_closest_marker("time_limit")
     if marker is not None:
-        return float(marker.args[0])
-    return SLOW_LIMIT_SECONDS if item.get_closest_marker("slow") else LIMIT_SECONDS
+        return float(marker.args[0]) * DEPTH
+    return (SLOW_LIMIT_SECONDS if item.get_closest_marker("slow") else LIMIT_SECONDS) * DEPTH

@@ -9,7 +9,7 @@ import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from eventlet._core.current import hubs
 
@@ -41,7 +41,7 @@ class Watchdog:
         # Written in C, for the case that no Python code gets to run.
         faulthandler.dump_traceback_later(limit, exit=True)
 
-    def __enter__(self) -> Watchdog:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

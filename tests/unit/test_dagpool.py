@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from greenlet import GreenletExit
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eventlet.dagpool import Collision, DAGPool, PropagateError
@@ -17,6 +17,7 @@ from eventlet.event import Event
 from eventlet.greenthread import sleep, spawn
 from eventlet.timeout import Timeout
 
+from tests.depth import games
 from tests.unit.actors import Actor, Interrupt, dismiss, settle
 from tests.unit.core.os_threads import start_os_thread
 
@@ -739,7 +740,7 @@ def test_the_text_of_a_pool_tells_its_state() -> None:
     killed=st.sets(st.integers(0, 11), max_size=3),
     passes=st.integers(0, 3),
 )
-@settings(max_examples=60, deadline=None)
+@games(60)
 def test_any_graph_gives_what_a_plain_walk_gives(
     depends: list[set[int]],
     order: list[int],

@@ -12,12 +12,13 @@ from itertools import product
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eventlet.event import Event
 from eventlet.greenthread import sleep
 
+from tests.depth import games
 from tests.unit.actors import Actor, Interrupt, dismiss, settle
 
 UNSENT: Final = "nothing was sent"
@@ -178,7 +179,7 @@ def test_trap_2_two_waiters_in_every_order_of_four_moves() -> None:
         max_size=30,
     )
 )
-@settings(max_examples=300, deadline=None)
+@games(300)
 def test_trap_2_in_long_games_everybody_gets_what_was_sent(moves: list[str]) -> None:
     assert play(tuple(moves)) is None
 

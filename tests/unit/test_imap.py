@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from greenlet import GreenletExit, getcurrent
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eventlet._core.current import get_hub
@@ -29,6 +29,7 @@ from eventlet.greenthread import kill, sleep, spawn
 from eventlet.queue import Queue
 from eventlet.timeout import Timeout
 
+from tests.depth import games
 from tests.unit.actors import Actor, settle
 
 
@@ -978,7 +979,7 @@ def take_all(results: Any, interruptions: set[int]) -> list[Any]:
     plan=st.lists(jobs, max_size=25),
     interruptions=st.sets(st.integers(0, 25), max_size=5),
 )
-@settings(max_examples=300, deadline=None)
+@games(300)
 def test_random_runs_lose_and_mix_up_nothing(
     size: int, plan: list[Job], interruptions: set[int]
 ) -> None:

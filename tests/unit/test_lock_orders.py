@@ -10,12 +10,13 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eventlet.greenthread import sleep
 from eventlet.lock import Lock
 
+from tests.depth import games
 from tests.unit.actors import Actor, dismiss, settle
 
 
@@ -130,7 +131,7 @@ def test_trap_2_two_waiters_in_every_order_of_four_moves() -> None:
         max_size=40,
     )
 )
-@settings(max_examples=300, deadline=None)
+@games(300)
 def test_trap_2_in_long_games_one_at_a_time_has_the_lock(moves: list[str]) -> None:
     assert play(tuple(moves)) is None
 

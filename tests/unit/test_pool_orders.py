@@ -11,13 +11,14 @@ from itertools import count, product
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eventlet.event import Event
 from eventlet.greenthread import sleep
-from eventlet.pools import Pool
+from eventlet.pools import Pool, TokenPool
 
+from tests.depth import games
 from tests.unit.actors import Actor, dismiss, settle
 
 
@@ -158,6 +159,7 @@ def test_trap_2_a_maker_and_two_waiters_in_every_order_of_four_moves() -> None:
 @pytest.mark.slow
 @pytest.mark.time_limit(60)
 @given(
+    kind=st.sampled_from([Pool, TokenPool]),
     size=st.integers(0, 3),
     as_stack=st.booleans(),
     is_slow=st.booleans(),
@@ -170,11 +172,11 @@ def test_trap_2_a_maker_and_two_waiters_in_every_order_of_four_moves() -> None:
         max_size=40,
     ),
 )
-@settings(max_examples=500, deadline=None)
+@games(500)
 def test_trap_2_long_games_lose_and_double_nothing(
-    size: int, as_stack: bool, is_slow: bool, moves: list[str]
+    kind: Any, size: int, as_stack: bool, is_slow: bool, moves: list[str]
 ) -> None:
-    assert play(tuple(moves), size, as_stack, is_slow) is None
+    assert play(tuple(moves), size, as_stack, is_slow, kind) is None
 
 
 # --- the model finds what it is there for -----------------------------------------------

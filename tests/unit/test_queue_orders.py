@@ -13,12 +13,13 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eventlet.greenthread import sleep
 from eventlet.queue import Empty, Full, LifoQueue, PriorityQueue, Queue
 
+from tests.depth import games
 from tests.unit.actors import Actor, dismiss, settle
 
 SIZES = (None, 0, 1, 2)
@@ -186,7 +187,7 @@ def test_trap_2_two_putters_in_every_order_of_five_moves(size: int) -> None:
         max_size=30,
     ),
 )
-@settings(max_examples=300, deadline=None)
+@games(300)
 def test_trap_2_long_games_lose_and_double_nothing(
     kind: Any, size: int | None, moves: list[str]
 ) -> None:
