@@ -25,7 +25,7 @@ RUN := PYTHONNOUSERSITE=1 PYTHONPATH= $(PYTHON)
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 CHECKED := src tests tools $(wildcard examples benchmarks)
 
-.PHONY: help demo test test-quick lint format types bench venv clean
+.PHONY: help demo test test-quick test-asyncio-suites lint format types bench venv clean
 
 help:
 	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
@@ -70,6 +70,10 @@ test: $(VENV)/.dev
 # What can be said in a minute or two, on any Python; needs no checkers.
 test-quick: $(VENV)/.test
 	$(RUN) -m pytest -m 'not slow' $(TEST_ARGS)
+
+# The standard library's own tests of asyncio on our selector; a part of `make test`.
+test-asyncio-suites: $(VENV)/.test
+	$(RUN) -m pytest tests/unit/aio/test_standard_suites.py $(TEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(RUN) -m ruff check $(CHECKED)

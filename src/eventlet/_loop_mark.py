@@ -8,9 +8,12 @@ coroutines remember their origin. All of that is true only for the greenlet in w
 loop runs. When that greenlet parks, others run in the same OS thread: they must not look
 as if the loop ran in them, and may well run loops of their own.
 
-So from the first loop on, every park of the hub goes through `_put_away`: it takes the
+So from the first loop on, every park of the hub goes through `put_away`: it takes the
 marks off, switches, and sets them again when the greenlet goes on. Before that, parks cost
 nothing more.
+
+A standard loop whose SIGINT handler ends sets Python's own, not the one that was there. The
+next park outside of loops sends Ctrl-C to the main green thread again.
 
 `driving_loops` are the loops that let green threads run: those whose selector parks, and
 those that drive a hub from outside. `await green_thread` looks there.
@@ -19,11 +22,14 @@ those that drive a hub from outside. `await green_thread` looks there.
 import sys
 from collections.abc import Callable
 from functools import cache
+from signal import SIGINT
 from typing import Any
 
-from eventlet._core.current import get_hub
+from eventlet._core.current import existing_hub, get_hub
 from eventlet._core.driving_loops import driving_loops
 from eventlet._core.hub import Hub
+from eventlet._core.signals import route_interrupts
+from eventlet._unpatched import default_int_handler
 
 __all__ = ["hide_while_parked", "note_selecting"]
 
@@ -60,9 +66,13 @@ def _around_park() -> Callable[[Callable[[], Any]], Any]:
     if sys.version_info >= (3, 14):  # before that, asyncio keeps the task by its loop
         swap_task = getattr(tasks, "_swap_current_task")  # noqa: B009  # not in the type stubs
 
+    get_handler = sys.modules["_signal"].getsignal  # without the enum that `signal` makes of it
+
     def put_away(switch: Callable[[], Any]) -> Any:
         loop = get_loop()
         if loop is None:
+            if get_handler(SIGINT) is default_int_handler and (hub := existing_hub()) is not None:
+                route_interrupts(hub)
             return switch()
         task = swap_task(loop, None) if swap_task is not None else None
         hooks, depth = get_hooks(), get_depth()
