@@ -21,6 +21,7 @@ from eventlet._core.driving_loops import driving_loops
 from eventlet._core.hub import Hub
 from eventlet._core.thread import GreenThread
 from eventlet._errors import EmbeddingError
+from eventlet._unpatched import getpid
 
 __all__ = [
     "Attachment",
@@ -37,7 +38,10 @@ __all__ = [
 T = TypeVar("T")
 P = ParamSpec("P")
 
-_home: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("eventlet.asyncio", default=None)
+_home: ContextVar[tuple[asyncio.AbstractEventLoop, int] | None] = ContextVar(
+    "eventlet.asyncio", default=None
+)
+"""The loop from which `to_green` was called, and in which process: a forked child is elsewhere."""
 
 
 def new_event_loop() -> EventLoop:
@@ -106,7 +110,7 @@ async def to_green(func: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -
     home = asyncio.get_running_loop()
 
     def call_at_home() -> T:
-        _home.set(home)
+        _home.set((home, getpid()))
         return func(*args, **kwargs)
 
     hub = get_hub()
@@ -201,8 +205,8 @@ def _loop_here() -> asyncio.AbstractEventLoop:
     loop = asyncio._get_running_loop()
     if loop is not None:
         return loop
-    home = _home.get()
-    return home if home is not None and home.is_running() else loop_of()
+    home, pid = _home.get() or (None, None)
+    return home if home is not None and home.is_running() and pid == getpid() else loop_of()
 
 
 def _cancel(_thread: GreenThread, errand: Errand) -> None:

@@ -6,6 +6,7 @@ the loop's own descriptor. Per signal the newest handler counts; when a loop tak
 back, the one before it counts again, in whatever order the loops end.
 """
 
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from eventlet._core.fork import call_in_child
+from eventlet._unpatched import getpid
 
 __all__ = ["add", "remove", "remove_all"]
 
@@ -28,9 +30,13 @@ class _Stack:
 
     before: Any
     entries: list[tuple[object, Callable[[], object]]] = field(default_factory=list)
+    pid: int = field(default_factory=getpid)
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
-        if self.entries:
+        if self.pid != getpid():  # of a child that has not come to let go of it
+            _give_back(signum)
+            os.kill(getpid(), signum)
+        elif self.entries:
             self.entries[-1][1]()
 
 
@@ -80,9 +86,9 @@ def remove_all(loop: object) -> None:
 
 
 def _give_back(sig: int) -> None:
-    stack = _stacks.pop(sig)
+    stack = _stacks.pop(sig, None)
     installed: Any = signal.getsignal(sig)
-    if installed is stack:  # else somebody else has taken the signal since
+    if stack is not None and installed is stack:  # else somebody else has taken the signal since
         signal.signal(sig, signal.SIG_DFL if stack.before is None else stack.before)
 
 

@@ -43,15 +43,15 @@ _frozen: list[Any] = []
 class _Watch:
     """Whether the fork handler is installed, how to find this OS thread's hub, what is to do."""
 
+    is_installed = False
     existing_hub: Callable[[], Hub | None] | None = None
     calls: dict[Callable[[], object], None] = {}
 
 
 def watch_forks(existing_hub: Callable[[], Hub | None]) -> None:
     """Have forked children rebuilt; installs its handler once."""
-    if _Watch.existing_hub is None:
-        _Watch.existing_hub = existing_hub
-        os.register_at_fork(after_in_child=_after_in_child)
+    _Watch.existing_hub = existing_hub
+    _install()
 
 
 def call_in_child(call: Callable[[], object]) -> None:
@@ -60,6 +60,13 @@ def call_in_child(call: Callable[[], object]) -> None:
     It must neither park nor use what it finds in the kernel, which is the parent's too.
     """
     _Watch.calls[call] = None
+    _install()
+
+
+def _install() -> None:
+    if not _Watch.is_installed:
+        _Watch.is_installed = True
+        os.register_at_fork(after_in_child=_after_in_child)
 
 
 def is_left_behind(thread: greenlet.greenlet) -> bool:
@@ -68,9 +75,7 @@ def is_left_behind(thread: greenlet.greenlet) -> bool:
 
 
 def _after_in_child() -> None:
-    if _Watch.existing_hub is None:
-        return
-    mine = _Watch.existing_hub()
+    mine = None if _Watch.existing_hub is None else _Watch.existing_hub()
     current = getcurrent()
     main = None if mine is None else mine.main_greenlet()
     for hub in list(hubs):
