@@ -1,9 +1,4 @@
-"""Print every line that runs: `debug.spew`.
-
-`sys.settrace` alone is not enough. Up to Python 3.11 each greenlet carries a mark of its own
-whether it is traced, and hands it on to those that it starts; the hub began before `spew`, and
-so would every green thread that it starts. So the trace function is set again at each switch.
-"""
+"""Print every line that runs: `debug.spew`."""
 
 import linecache
 import re
@@ -11,7 +6,6 @@ import sys
 from types import FrameType
 from typing import Any, Final
 
-from eventlet._core.switch_hooks import add_switch_hook, remove_switch_hook
 from eventlet._unpatched import local
 
 __all__ = ["Spew", "spew", "unspew"]
@@ -94,7 +88,6 @@ def spew(trace_names: Any = None, show_values: bool = False) -> None:
     """
     if _here.spewer is None:
         _here.before = sys.gettrace()
-        add_switch_hook(_trace_again)
     _here.spewer = Spew(trace_names, show_values)
     sys.settrace(_here.spewer)
 
@@ -105,9 +98,4 @@ def unspew() -> None:
         return
     if sys.gettrace() is _here.spewer:
         sys.settrace(_here.before)
-    remove_switch_hook(_trace_again)
     _here.spewer = _here.before = None
-
-
-def _trace_again(_origin: object, _target: object) -> None:
-    sys.settrace(_here.spewer)

@@ -118,7 +118,6 @@ class Profile(_Standard):  # type: ignore[misc]  # its attributes are not in the
         else:
             self.cur, self.timings = known
         self.t = self.get_time()
-        sys.setprofile(self)  # up to Python 3.11 each greenlet has a mark of its own for it
 
     def _charge(self) -> None:
         """Charge the time since the last event to the function that ran."""
