@@ -1,15 +1,17 @@
 # make demo     the three patterns on real input
 # make test     lint, types and the whole test suite
 # make lint     ruff and mypy alone
+# make stress   the long runs: many OS threads, many games, signals; writes their results
 # make bench    the benchmark harness
 # make clean    remove what the targets above made
 #
 # PY=3.12 selects the Python by name and works in .venv-3.12 beside the usual .venv.
-# DEMO_ARGS, TEST_ARGS and BENCH_ARGS are handed on.
+# DEMO_ARGS, TEST_ARGS and BENCH_ARGS are handed on. STRESS_SECONDS bounds the stress run.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY ?=
+STRESS_SECONDS ?= 120
 
 ifeq ($(PY),)
 VENV := .venv
@@ -25,7 +27,7 @@ RUN := PYTHONNOUSERSITE=1 PYTHONPATH= $(PYTHON)
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 CHECKED := src tests tools $(wildcard examples benchmarks)
 
-.PHONY: help demo test test-quick test-asyncio-suites lint format types bench venv clean
+.PHONY: help demo test test-quick test-asyncio-suites lint format types stress bench venv clean
 
 help:
 	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
@@ -86,6 +88,10 @@ format: $(VENV)/.dev
 
 types: $(VENV)/.dev
 	$(RUN) -m mypy
+
+# Some minutes; `.ci/run` tells how old the committed results are.
+stress: $(VENV)/.test
+	$(RUN) -m tests.stress.long --seconds $(STRESS_SECONDS)
 
 bench: $(VENV)/.dev
 	$(RUN) -m benchmarks $(BENCH_ARGS)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,25 +10,27 @@ import pytest
 
 from eventlet.queue import Queue
 
-from tests.isolated_runner import ROOT
+from tests.isolated_runner import run_isolated
 from tests.stress.notes import Notes
 from tests.stress.shared import Shared
 
 SECONDS = "2.5"
+RUN = """
+import sys
+from tests.stress.__main__ import main
+sys.exit(main())
+"""
 
 
 @pytest.mark.slow
 @pytest.mark.time_limit(120)
 def test_800_green_threads_of_8_os_threads_lose_and_double_nothing() -> None:
-    command = [sys.executable, "-W", "error", "-m", "tests.stress", "--seconds", SECONDS]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = run_isolated(RUN, "--seconds", SECONDS, timeout=100)  # it shows the seed
 
-    shown = done.stdout + done.stderr  # it begins with the seed
-    assert done.returncode == 0, shown
-    assert done.stderr == "", shown
     moves = re.search(r"(\d+) moves", done.stdout)
-    assert moves is not None, shown
-    assert int(moves[1]) > 800, shown
+    assert done.stderr == ""
+    assert moves is not None
+    assert int(moves[1]) > 800
 
 
 def lose_an_item(shared: Shared, notes: Notes) -> None:
