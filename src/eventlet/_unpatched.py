@@ -15,10 +15,11 @@ import socket
 import ssl
 import threading
 import time
+from typing import Any
 
 __all__ = [
     "Mutex",
-    "allocate_lock",
+    "NativeQueue",
     "close",
     "eventfd",
     "get_blocking",
@@ -39,11 +40,9 @@ monotonic = time.monotonic
 real_sleep = time.sleep
 
 get_ident = _thread.get_ident
-allocate_lock = _thread.allocate_lock
 start_new_thread = _thread.start_new_thread
 local = _thread._local
 longest_lock_timeout = _thread.TIMEOUT_MAX
-simple_queue = _queue.SimpleQueue
 main_thread = threading.main_thread
 
 getpid = os.getpid
@@ -81,6 +80,32 @@ set_signal = signal.signal
 default_int_handler = signal.default_int_handler
 
 
+running_os_threads = _thread._count  # less the main one
+set_sentinel: Any = getattr(_thread, "_set_sentinel", None)  # up to 3.12
+
+# The methods of the built-in locks, which patching replaces on the types themselves.
+new_lock = _thread.allocate_lock
+lock_type = type(new_lock())
+lock_acquire = lock_type.acquire
+lock_release = lock_type.release
+lock_locked = lock_type.locked
+lock_at_fork_reinit: Any = lock_type._at_fork_reinit  # type: ignore[attr-defined]  # not in stubs
+
+rlock_type: Any = _thread.RLock
+rlock_acquire = rlock_type.acquire
+rlock_release = rlock_type.release
+rlock_is_owned = rlock_type._is_owned
+rlock_release_save = rlock_type._release_save
+rlock_recursion_count = rlock_type._recursion_count
+rlock_at_fork_reinit = rlock_type._at_fork_reinit
+rlock_repr = rlock_type.__repr__
+
+simple_queue_type: Any = _queue.SimpleQueue
+simple_queue_put = simple_queue_type.put
+simple_queue_get_nowait = simple_queue_type.get_nowait
+simple_queue_qsize = simple_queue_type.qsize
+
+
 class Mutex(_thread.RLock):  # type: ignore[misc]  # CPython lets it be a base class
     """A re-entrant lock of the OS threads that stays one when the lock types are patched.
 
@@ -94,3 +119,17 @@ class Mutex(_thread.RLock):  # type: ignore[misc]  # CPython lets it be a base c
     release = _thread.RLock.release
     __enter__ = _thread.RLock.__enter__
     __exit__ = _thread.RLock.__exit__
+
+
+class NativeQueue(_queue.SimpleQueue[Any]):
+    """A queue between OS threads that stays one when `SimpleQueue` is patched.
+
+    Its methods are kept here like those of `Mutex`.
+    """
+
+    put = _queue.SimpleQueue.put
+    put_nowait = _queue.SimpleQueue.put_nowait
+    get = _queue.SimpleQueue.get
+    get_nowait = _queue.SimpleQueue.get_nowait
+    empty = _queue.SimpleQueue.empty
+    qsize = _queue.SimpleQueue.qsize

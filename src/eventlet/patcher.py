@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 from eventlet._core.current import get_hub
 from eventlet._derive import build_builtins
 from eventlet._patching.ledger import LEDGER
+from eventlet._patching.locks import forget_locks, patch_locks, waiters
 from eventlet._patching.pristine import original
 from eventlet._patching.private import PrivateCopies
 from eventlet._patching.table import NOT_BUILT, ON_REQUEST, PATCHES, SWITCHES, Patch
@@ -25,6 +26,7 @@ __all__ = [
     "original",
     "patch_function",
     "slurp_properties",
+    "unpatch",
 ]
 
 P = ParamSpec("P")
@@ -155,8 +157,25 @@ def monkey_patch(**on: bool) -> None:
         for name in patch.names:
             if name in vars(real) and name in vars(green):
                 LEDGER.set(real, name, getattr(green, name))
+    if "thread" in chosen:
+        patch_locks(LEDGER.set, importlib.import_module("threading"))
     _processes.follow_patches(LEDGER.set)
     already_patched.update(dict.fromkeys(chosen, True))
+
+
+def unpatch() -> None:
+    """Undo all that `monkey_patch` has changed, for tests.
+
+    What was made meanwhile stays as it is: green sockets and threads go on being green.
+
+    Raises:
+        RuntimeError: green or OS threads wait for locks that would become ordinary again
+            under them.
+    """
+    if "thread" in already_patched and (waiting := waiters()):
+        raise RuntimeError(f"{waiting} threads wait for locks; unpatch when none does")
+    LEDGER.undo()
+    forget_locks()
 
 
 def is_monkey_patched(module: str | ModuleType) -> bool:

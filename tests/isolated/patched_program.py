@@ -6,7 +6,7 @@ import socket as early_socket
 import threading as early_threading
 from subprocess import Popen as EarlyPopen
 
-before = (early_queue.Queue, early_socket.socket, early_threading.Lock)
+before = (early_queue.Queue, early_socket.socket, early_threading.current_thread)
 
 from eventlet import patcher
 from eventlet.greenthread import sleep, spawn
@@ -32,7 +32,7 @@ from typing import Any
 
 PAUSE = 0.1
 
-after = (queue.Queue, socket.socket, threading.Lock)
+after = (queue.Queue, socket.socket, threading.current_thread)
 assert not set(after) & set(before), "names are replaced"
 assert patcher.is_monkey_patched("thread")
 assert patcher.is_monkey_patched(socket)

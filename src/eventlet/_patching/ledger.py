@@ -3,6 +3,8 @@
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from eventlet._patching import builtin_types
+
 __all__ = ["ABSENT", "LEDGER", "Change", "Ledger"]
 
 
@@ -42,7 +44,7 @@ class Ledger:
         before = vars(module).get(name, ABSENT)
         if before is value:
             return
-        setattr(module, name, value)
+        _assign(module, name, value)
         self._changes.append(Change(module, name, before, value))
 
     def pristine(self, module: ModuleType) -> dict[str, Any]:
@@ -65,11 +67,16 @@ class Ledger:
             module, name, before, after = self._changes.pop()
             if vars(module).get(name, ABSENT) is not after:
                 continue
-            if before is ABSENT:
-                delattr(module, name)
-            else:
-                setattr(module, name, before)
+            _assign(module, name, before)
         self.switches.clear()
+
+
+def _assign(thing: Any, name: str, value: Any) -> None:
+    is_sealed = builtin_types.is_sealed(thing)
+    if value is ABSENT:
+        (builtin_types.delete_attribute if is_sealed else delattr)(thing, name)
+    else:
+        (builtin_types.set_attribute if is_sealed else setattr)(thing, name, value)
 
 
 LEDGER = Ledger()

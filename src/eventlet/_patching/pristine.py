@@ -12,6 +12,7 @@ from types import ModuleType
 
 from eventlet._derive import ImportMap, code_of, run
 from eventlet._patching.ledger import ABSENT, LEDGER
+from eventlet._patching.old_locks import noted_sentinel
 from eventlet._patching.table import WAITING
 
 __all__ = ["PREFIX", "original"]
@@ -79,6 +80,8 @@ def _fill_from_real(copy: ModuleType, name: str) -> None:
             names.pop(key, None)
         else:
             names[key] = value
+    if name == "_thread" and "_set_sentinel" in names:
+        names["_set_sentinel"] = noted_sentinel  # its locks are patched, C releases them
 
 
 _IMPORTS = _PristineImports()

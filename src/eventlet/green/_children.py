@@ -11,7 +11,7 @@ import os
 
 from eventlet._core.current import get_hub
 from eventlet._core.wait_queue import WaitQueue
-from eventlet._unpatched import allocate_lock, close, getpid, start_new_thread, waitpid
+from eventlet._unpatched import Mutex, close, getpid, start_new_thread, waitpid
 
 __all__ = ["wait_for_child"]
 
@@ -74,7 +74,7 @@ class _Watch:
     def __init__(self, children: _Children) -> None:
         self.children = children
         self.waiters = WaitQueue()
-        self._lock = allocate_lock()
+        self._lock = Mutex()
         self._is_watching = False
 
     def wait(self) -> None:

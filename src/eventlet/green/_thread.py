@@ -22,6 +22,8 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from eventlet._core.current import get_hub
 from eventlet._core.thread import GreenThread
 from eventlet._core.wait_queue import WaitQueue
+from eventlet._core.waiting import give_up_ticket, ticket_here, wait_here
+from eventlet._patching.old_locks import noted_sentinel
 from eventlet._unpatched import get_ident as native_ident
 from eventlet._unpatched import getpid
 from eventlet._unpatched import main_thread as os_main_thread
@@ -231,7 +233,6 @@ def _count() -> int:
     return _threads.running
 
 
-_ordinary_sentinel: Any = getattr(real, "_set_sentinel", None)
 _ordinary_shutdown: Any = getattr(real, "_shutdown", None)
 
 
@@ -264,13 +265,13 @@ class Sentinel:
             return True
         if not blocking:
             return False
-        hub = get_hub()
-        ticket = hub.ticket()
+        ticket = ticket_here()
         self._waiters.append(ticket)
         try:
             if self._is_held:
-                hub.park(ticket, None if timeout < 0 else timeout)
+                wait_here(ticket, None if timeout < 0 else timeout)
         finally:
+            give_up_ticket(ticket)
             self._waiters.discard(ticket)
         return not self._is_held
 
@@ -285,7 +286,7 @@ def _set_sentinel() -> Any:
     """Make a sentinel that is released when the calling thread ends. For Python up to 3.12."""
     thread: Any = getcurrent()
     if thread.parent is None and native_ident() != os_main_thread().ident:
-        return _ordinary_sentinel()  # an OS thread, whose end only the interpreter sees
+        return noted_sentinel()  # of an OS thread, whose end only the interpreter sees
     thread._sentinel = sentinel = Sentinel()
     return sentinel
 
@@ -328,13 +329,13 @@ class _ThreadHandle:
             return
         if self._ident == get_ident():
             raise RuntimeError("Cannot join current thread")
-        hub = get_hub()
-        ticket = hub.ticket()
+        ticket = ticket_here()
         self._waiters.append(ticket)
         try:
             if not self._done:
-                hub.park(ticket, None if timeout is None or timeout < 0 else timeout)
+                wait_here(ticket, None if timeout is None or timeout < 0 else timeout)
         finally:
+            give_up_ticket(ticket)
             self._waiters.discard(ticket)
 
     def _set_done(self) -> None:

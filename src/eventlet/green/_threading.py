@@ -18,12 +18,13 @@ from greenlet import GreenletExit, getcurrent
 from eventlet._core.current import existing_hub, get_hub
 from eventlet._core.scope import shielded
 from eventlet._core.thread import GreenThread
+from eventlet._core.wait_queue import wake
+from eventlet._core.waiting import give_up_ticket, ticket_here, wait_here
 from eventlet._errors import MainloopBlocked
 from eventlet._unpatched import get_ident as native_ident
 from eventlet.event import Event
 from eventlet.green._thread import Sentinel, get_ident
 from eventlet.green._thread import _ThreadHandle as ThreadHandle
-from eventlet.lock import Lock
 
 __all__ = ["condition_wait", "current_thread_for", "green_thread_class"]
 __all__ += ["join_os_thread_too", "quiet_hook", "unite", "wait_for_sentinel"]
@@ -42,18 +43,17 @@ def condition_wait(self: Any, timeout: float | None = None) -> bool:
     """
     if not self._is_owned():
         raise RuntimeError("cannot wait on un-acquired lock")
-    turn = Lock(0)
+    turn = _Turn()
     self._waiters.append(turn)
     saved = self._release_save()
     interrupted: BaseException | None = None
-    notified = False
     try:
-        if timeout is None:
-            notified = turn.acquire()
-        else:
-            notified = turn.acquire(timeout > 0, timeout if timeout > 0 else None)
+        if timeout is None or timeout > 0:
+            wait_here(turn.ticket, timeout)
     except BaseException as exc:
         interrupted = exc
+    give_up_ticket(turn.ticket)
+    notified = turn.ticket.was_woken
     while True:
         try:
             with shielded():
@@ -68,7 +68,7 @@ def condition_wait(self: Any, timeout: float | None = None) -> bool:
         try:
             self._waiters.remove(turn)
         except ValueError:
-            notified = True  # it came while we were on our way out
+            pass  # who wanted to notify us has found us gone, and gone on to the next
     if interrupted is None:
         return notified
     try:
@@ -77,6 +77,24 @@ def condition_wait(self: Any, timeout: float | None = None) -> bool:
         raise interrupted
     finally:
         interrupted = None  # it refers to this frame
+
+
+class _Turn:
+    """What stands for a waiter in a condition; `notify` releases it like a lock."""
+
+    __slots__ = ("ticket",)
+
+    def __init__(self) -> None:
+        self.ticket = ticket_here()
+
+    def release(self) -> None:
+        """Wake the waiter.
+
+        Raises:
+            RuntimeError: it is gone or was notified before; the next one is to be notified.
+        """
+        if not wake(self.ticket, True):
+            raise RuntimeError("the waiter has been notified already, or waits no longer")
 
 
 def wait_for_sentinel(ordinary: Callable[..., None]) -> Callable[..., None]:
