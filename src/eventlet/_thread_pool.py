@@ -17,11 +17,11 @@ from eventlet._core.current import drop_hub, existing_hub, get_hub
 from eventlet._core.wait_queue import SPENT, Ticket, wake
 from eventlet._errors import MainloopBlocked
 from eventlet._unpatched import (
-    allocate_lock,
+    Mutex,
+    NativeQueue,
     get_ident,
     getpid,
     local,
-    simple_queue,
     start_new_thread,
 )
 
@@ -136,8 +136,8 @@ class _Crew:
         self.idents: set[int] = set()
         self._limit = limit
         self._idle_seconds = idle_seconds
-        self._calls: Any = simple_queue()  # a call, or None: the thread that takes it ends
-        self._lock = allocate_lock()
+        self._calls = NativeQueue()  # a call, or None: the thread that takes it ends
+        self._lock = Mutex()
         self.threads = 0  # running or being started
         self._open_calls = 0  # waiting or being made
         self._is_ending = False
@@ -178,7 +178,7 @@ class _Crew:
             else:
                 ticket.state |= SPENT  # nobody parks on it, so nobody may wake it
         else:
-            ended: Any = simple_queue()
+            ended = NativeQueue()
             if self._announce_end(partial(ended.put, None)):
                 ended.get()
 
