@@ -62,6 +62,7 @@ class Run:
         self.shared = Shared()
         self.notes: list[Notes] = []
         self.workers: deque[GreenThread] = deque(maxlen=os_threads * green_threads)
+        self.short_workers: deque[GreenThread] = deque(maxlen=2 * SHORT_THREADS)
         self.is_over = False
         self._numbers = count()
         self._escaped: list[BaseException] = []
@@ -107,11 +108,11 @@ class Run:
 
     def _work_a_moment(self, workers: int, seconds: float) -> None:
         for _ in range(workers):
-            self._start_worker()
+            self._start_worker(self.short_workers)
         sleep(seconds)
 
     def _work_in_os_thread(self, workers: int) -> None:
-        threads = {self._start_worker() for _ in range(workers)}
+        threads = {self._start_worker(self.workers) for _ in range(workers)}
         rng = Random(f"{self.seed} kills {threading.get_ident()}")
         notes = Notes()
         self.notes.append(notes)
@@ -121,7 +122,7 @@ class Run:
                 self._kill_somebody(rng, notes)
                 for ended in [thread for thread in threads if thread.dead]:
                     threads.remove(ended)
-                    threads.add(self._start_worker())
+                    threads.add(self._start_worker(self.workers))
             for thread in threads:
                 self._wait_for(thread)
         except BaseException as exc:
@@ -129,7 +130,10 @@ class Run:
             raise
 
     def _kill_somebody(self, rng: Random, notes: Notes) -> None:
-        victim = rng.choice(self.workers)
+        workers = self.workers if rng.random() < 0.9 else self.short_workers
+        if not workers:
+            return
+        victim = rng.choice(workers)
         victim.kill(*((Killed(),) if rng.random() < 0.9 else ()))
         notes.counts["kills sent"] += 1
 
@@ -139,13 +143,13 @@ class Run:
         except GreenletExit:
             return
 
-    def _start_worker(self) -> GreenThread:
+    def _start_worker(self, among: deque[GreenThread]) -> GreenThread:
         number = next(self._numbers)
         notes = Notes()
         self.notes.append(notes)
         mover = Mover(self.shared, notes, Random(f"{self.seed} worker {number}"))
         thread = spawn(self._work, mover)
-        self.workers.append(thread)
+        among.append(thread)
         return thread
 
     def _work(self, mover: Mover) -> None:
