@@ -21,6 +21,7 @@ def test_all_examples_are_there() -> None:
         "feedscraper",
         "feedscraper_client",
         "forwarder",
+        "prefork",
         "producer_consumer",
         "recursive_crawler",
         "webcrawler",

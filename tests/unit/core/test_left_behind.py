@@ -247,3 +247,11 @@ def test_a_cancelled_group_in_the_child_resumes_nobody() -> None:
         """
     )
     assert said == []
+
+
+@pytest.mark.parametrize("mode", ["plain", "patched"])
+def test_forked_workers_accept_from_one_listener(mode: str) -> None:
+    done = run_isolated(
+        "prefork_accept.py", mode, flags=("-W", "error", "-W", "ignore::ResourceWarning")
+    )
+    assert (done.stdout, done.stderr) == ("passed\n", "")

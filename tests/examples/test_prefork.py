@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import os
+import signal
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.examples.programs import EXAMPLES, Running, example
+
+pytestmark = pytest.mark.slow
+
+ALLOW_FORK = "-W", "error", "-W", "ignore:This process:DeprecationWarning"
+PATCHED = (
+    "import runpy, sys\n"
+    "import eventlet\n"
+    "eventlet.monkey_patch()\n"
+    f"sys.argv[0] = {str(EXAMPLES / 'prefork.py')!r}\n"
+    "runpy.run_path(sys.argv[0], run_name='__main__')"
+)
+
+
+def ask(server: Running) -> int:
+    """Return the number of the process that answered."""
+    host, port = server.address
+    with urllib.request.urlopen(f"http://{host}:{port}/", timeout=10) as response:
+        return int(response.read())
+
+
+def ask_until(server: Running, wanted: int) -> set[int]:
+    """Ask, many at a time, until so many processes have answered."""
+    answered: set[int] = set()
+    with ThreadPoolExecutor(10) as executor:
+        for _ in range(50):
+            answered |= set(executor.map(ask, [server] * 20))
+            if len(answered) >= wanted:
+                break
+    return answered
+
+
+@pytest.mark.parametrize("mode", ["plain", "patched"])
+def test_all_workers_serve_and_one_that_dies_is_replaced(mode: str) -> None:
+    target = EXAMPLES / "prefork.py" if mode == "plain" else PATCHED
+    with Running(target, "--port", "0", "--workers", "3", flags=ALLOW_FORK) as server:
+        before = ask_until(server, 3)
+        assert len(before) == 3
+        assert server.process.pid not in before
+
+        victim = min(before)
+        os.kill(victim, signal.SIGKILL)
+        server.wait_for(f"worker {victim} ended with -9")
+        after = ask_until(server, 3)
+        assert len(after) == 3
+        assert len(after - before) == 1
+
+        assert server.stop(signal.SIGTERM) == 0
+        assert server.stdout.count("ended with 0") == 3
+        assert server.stderr == ""
+    for pid in after:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_ctrl_c_lets_a_request_finish() -> None:
+    with example("prefork", "--workers", "1") as server, server.connect() as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert server.stop() == 0
+        answer = client.makefile("rb").read()
+        assert answer == b"" or b"200 OK" in answer  # not accepted yet, or whole
+        assert server.stderr == ""
