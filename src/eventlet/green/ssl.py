@@ -14,8 +14,11 @@ I/O may come from both sides at once. `accept` never shakes hands, or one silent
 would hold up everybody behind it; the first I/O does.
 """
 
+import errno
+import os
 import ssl as _ssl_module
 from collections.abc import Callable
+from socket import SO_ERROR, SOL_SOCKET
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +94,7 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
         **options: Any,
     ) -> "GreenSSLSocket":
         """Make the TLS socket; it is closed when its handshake fails or is interrupted."""
+        _raise_reset(sock)  # the standard code would leave it open, and nobody's
         make = super()._create  # type: ignore[misc]  # typeshed leaves it out
         wrapped: GreenSSLSocket = make(sock, server_side, False, **options)
         wrapped.do_handshake_on_connect = do_handshake_on_connect
@@ -133,6 +137,9 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
                 raise
             finally:
                 self._disclaim(reading)
+            self._current()  # raises when it was closed between our wake and now
+            if reading and self._sslobj is None:
+                raise IOClosed  # shut down meanwhile: the end of the stream
 
     def _claim(self, reading: bool, side: str) -> None:
         holder = self._user_reader if reading else self._user_writer
@@ -290,22 +297,40 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
         return code
 
     def accept(self) -> tuple[Any, Any]:
-        """Wait for a connection: pair (TLS socket, peer address). Does not shake hands."""
-        fd, address = self._accepting(base_socket._accept)  # type: ignore[attr-defined]
-        plain = GreenSocket._from_accepted(fd, self)
-        try:
-            return (
-                self.context.wrap_socket(
-                    plain,
-                    server_side=True,
-                    do_handshake_on_connect=False,
-                    suppress_ragged_eofs=self.suppress_ragged_eofs,
-                ),
-                address,
-            )
-        except BaseException:
-            plain.close()
-            raise
+        """Wait for a connection: pair (TLS socket, peer address). Does not shake hands.
+
+        Clients that have reset their connection by then are passed over.
+        """
+        while True:
+            fd, address = self._accepting(base_socket._accept)  # type: ignore[attr-defined]
+            plain = GreenSocket._from_accepted(fd, self)
+            try:
+                return self._wrap_accepted(plain), address
+            except ConnectionResetError:
+                plain.close()
+            except BaseException:
+                plain.close()
+                raise
+
+    def _wrap_accepted(self, plain: GreenSocket) -> Any:
+        return self.context.wrap_socket(
+            plain,
+            server_side=True,
+            do_handshake_on_connect=False,
+            suppress_ragged_eofs=self.suppress_ragged_eofs,
+        )
+
+
+def _raise_reset(sock: Any) -> None:
+    """Raise ConnectionResetError if that is what has become of a socket to be wrapped."""
+    try:
+        sock.getpeername()
+    except OSError as exc:
+        if exc.errno != errno.ENOTCONN:
+            return
+        code = sock.getsockopt(SOL_SOCKET, SO_ERROR)
+        if code == errno.ECONNRESET:
+            raise ConnectionResetError(code, os.strerror(code)) from None
 
 
 def _forward(name: str) -> property:

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 import trustme
 
+from eventlet._core.poller import READ
 from eventlet.convenience import connect, listen, wrap_ssl
 from eventlet.green import ssl as green_ssl
 from eventlet.greenio import GreenPipe, GreenSocket
@@ -198,6 +200,20 @@ def test_accept_does_not_wait_for_a_silent_client(tls_listener: Any) -> None:
     silent.close()
 
 
+def test_accept_passes_over_clients_that_have_reset_their_connection(tls_listener: Any) -> None:
+    reset = GreenSocket()
+    reset.connect(tls_listener.getsockname())
+    reset.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    reset.close()
+    client = connect(tls_listener.getsockname())
+
+    server, address = tls_listener.accept()
+
+    assert address == client.getsockname()
+    server.close()
+    client.close()
+
+
 def test_first_io_from_both_sides_at_once_shakes_hands_once(tls_listener: Any) -> None:
     plain = connect(tls_listener.getsockname())
     server, _ = tls_listener.accept()
@@ -257,6 +273,30 @@ def test_closing_wakes_the_reader_with_ebadf(tls_pair: Any) -> None:
     sleep(0)
     server.close()
     with pytest.raises(OSError, match="closed") as caught:
+        reader.wait()
+    assert caught.value.errno == errno.EBADF
+
+
+@pytest.mark.parametrize("buffer", [None, bytearray(10)])
+def test_shutting_down_wakes_the_reader_with_the_end(tls_pair: Any, buffer: Any) -> None:
+    _, server = tls_pair
+    reader = spawn(server.read, 10, buffer)
+    sleep(0)
+
+    server.shutdown(socket.SHUT_RDWR)
+
+    assert not reader.wait()
+
+
+def test_closing_after_the_wake_of_the_reader_still_is_ebadf(tls_pair: Any) -> None:
+    _, server = tls_pair
+    reader = spawn(server.recv, 10)
+    sleep(0)
+
+    server._desc.announce(READ)
+    server.close()
+
+    with pytest.raises(OSError) as caught:
         reader.wait()
     assert caught.value.errno == errno.EBADF
 
