@@ -59,6 +59,7 @@ class ThreadPool:
         self.limit = limit
         self.idle_seconds = idle_seconds
         self._crew = _Crew(limit, idle_seconds)
+        self._ending: list[_Crew] = []
 
     @property
     def threads(self) -> int:
@@ -82,18 +83,44 @@ class ThreadPool:
             BaseException: whatever `func` raised.
             RuntimeError: called in the hub's own greenlet.
         """
+        return self._run(None, func, args, kwargs)
+
+    def run_or_undo(
+        self, undo: Callable[[Any], object], func: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """`run` for a result that must not be lost, such as an open descriptor.
+
+        Args:
+            undo: called with the result of a call whose caller was interrupted, there or here.
+            func: what to call.
+            args: its positional arguments.
+            kwargs: its keyword arguments.
+        """
+        return self._run(undo, func, args, kwargs)
+
+    def _run(
+        self,
+        undo: Callable[[Any], object] | None,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
         hub = get_hub()
         if getcurrent() is hub.greenlet:
             raise MainloopBlocked
         ticket = hub.ticket()
         try:
-            while not self._present_crew().submit((ticket, func, args, kwargs)):
+            while not self._present_crew().submit((ticket, undo, func, args, kwargs)):
                 pass  # it was told to end in between, and has a successor
         except BaseException:
             ticket.state |= SPENT  # nobody parks on it, so nobody may wake it
             raise
         try:
             succeeded, value = hub.park(ticket)
+        except BaseException:
+            if undo is not None and ticket.was_woken and ticket.value[0]:
+                undo(ticket.value[1])
+            raise
         finally:
             ticket.value = None  # a traceback in it refers to this frame
         if succeeded:
@@ -116,9 +143,18 @@ class ThreadPool:
             raise RuntimeError("a thread of the pool cannot wait for the end of all its threads")
         crew, self._crew = self._crew, _Crew(self.limit, self.idle_seconds)
         if crew.pid == getpid():
-            crew.end()
+            crew.tell_to_end()
+            self._ending.append(crew)
         else:
             _frozen.append(crew)
+        while self._ending:
+            crew = self._ending[0]
+            if crew.pid == getpid():
+                crew.wait_for_end()  # interrupted, it stays for the next who asks
+            else:
+                _frozen.append(crew)
+            if crew in self._ending:
+                self._ending.remove(crew)
 
     def _present_crew(self) -> "_Crew":
         crew = self._crew
@@ -164,19 +200,25 @@ class _Crew:
                 raise
         return True
 
-    def end(self) -> None:
-        """Let the threads make the calls they have, and wait until all have ended."""
+    def tell_to_end(self) -> None:
+        """Let the threads end once they have made the calls they have."""
         with self._lock:
             self._is_ending = True
             for _ in range(self.threads):
                 self._calls.put(None)
+
+    def wait_for_end(self) -> None:
+        """Wait until all threads have ended."""
         hub = existing_hub()
         if hub is not None and hub.may_park():
             ticket = hub.ticket()
-            if self._announce_end(partial(wake, ticket)):
-                hub.park(ticket)
-            else:
-                ticket.state |= SPENT  # nobody parks on it, so nobody may wake it
+            tell = partial(wake, ticket)
+            try:
+                if self._announce_end(tell):
+                    hub.park(ticket)
+            finally:
+                ticket.state |= SPENT  # also when nobody parked on it
+                self._take_back(tell)
         else:
             ended = NativeQueue()
             if self._announce_end(partial(ended.put, None)):
@@ -189,6 +231,11 @@ class _Crew:
                 return False
             self._at_end.append(announce)
             return True
+
+    def _take_back(self, announce: Callable[..., object]) -> None:
+        with self._lock:
+            if announce in self._at_end:
+                self._at_end.remove(announce)
 
     def _has_ended(self) -> bool:
         return not self.threads and not self.idents
@@ -204,7 +251,7 @@ class _Crew:
         drop_hub()  # a call may have made one
         with self._lock:
             self.idents.discard(get_ident())
-            announcements = self._at_end if self._has_ended() else []
+            announcements = self._at_end.copy() if self._has_ended() else []
         for announce in announcements:
             announce()
 
@@ -226,7 +273,11 @@ class _Crew:
 
 
 def _make_call(
-    ticket: Ticket, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ticket: Ticket,
+    undo: Callable[[Any], object] | None,
+    func: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
 ) -> None:
     if ticket.state:
         return  # the caller has given up before anybody began
@@ -237,7 +288,8 @@ def _make_call(
         outcome = (False, exc)
     del func, args, kwargs  # the traceback refers to this frame
     try:
-        if not sys.is_finalizing():
-            wake(ticket, outcome)
+        is_abandoned = not sys.is_finalizing() and not wake(ticket, outcome)
+        if is_abandoned and undo is not None and outcome[0]:
+            undo(outcome[1])
     finally:
         del outcome

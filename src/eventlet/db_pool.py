@@ -26,6 +26,7 @@ from weakref import WeakMethod
 from greenlet import GreenletExit
 
 from eventlet._core.current import get_hub
+from eventlet._core.scope import shielded
 from eventlet._core.timers import Timer
 from eventlet._core.wait_queue import WaitQueue
 from eventlet._db_connection import (
@@ -169,6 +170,7 @@ class BaseConnectionPool(Pool[Any]):
 
         An expired connection is closed. Otherwise `cleanup` is called with it: when that
         fails, the connection is closed; an `Exception` is printed, another one goes on.
+        Both may wait, also in a cancelled scope.
 
         Args:
             conn: what `get` returned; harmless when it was given back before.
@@ -190,7 +192,8 @@ class BaseConnectionPool(Pool[Any]):
         elif connection is None:
             self._give_up_place()
         else:
-            self._take_back(connection, opened_at, cleanup)
+            with shielded():
+                self._take_back(connection, opened_at, cleanup)
 
     @contextmanager
     def item(self, cleanup: Cleanup | None = _POOL_DECIDES) -> Iterator["PooledConnectionWrapper"]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from eventlet import tpool
+from eventlet._core.scope import move_on_after
 from eventlet.db_pool import (
     BaseConnectionPool,
     ConnectionPool,
@@ -479,6 +480,19 @@ def test_killed_users_give_their_connections_back(raw: Make, database: Database)
         kill(holder)
     assert (pool.free(), pool.waiting()) == (2, 0)
     assert len(database.opened) <= 2
+
+
+def test_cancelled_user_gives_its_connection_back_rolled_back(
+    raw: Make, database: Database
+) -> None:
+    pool = raw(max_size=1)
+    with move_on_after(0.01) as scope, pool.item() as conn:
+        conn.on_rollback = lambda: sleep(0.01)
+        sleep(5)
+
+    assert scope.cancelled_caught
+    assert database.opened[0].diary == ["rollback"]
+    assert len(pool.free_items) == 1
 
 
 def test_base_pool_cannot_connect() -> None:

@@ -202,3 +202,74 @@ def test_hubs_are_made_while_an_import_is_under_way(run_isolated: Any) -> None:
             worker.join()
         assert not errors, errors
     """)
+
+
+# -- what an interrupt leaves ------------------------------------------------------------------
+
+
+def test_a_result_that_nobody_waits_for_is_undone(pool: Any) -> None:
+    has_begun, gate, undone = threading.Event(), threading.Event(), threading.Event()
+    results: list[Any] = []
+
+    def call() -> bool:
+        has_begun.set()
+        return gate.wait(5)
+
+    def undo(result: Any) -> None:
+        results.append(result)
+        undone.set()
+
+    caller = spawn(pool.run_or_undo, undo, call)
+    sleep(0)
+    assert has_begun.wait(5)
+    caller.kill()
+    gate.set()
+
+    assert undone.wait(5)
+    assert results == [True]
+
+
+def test_a_result_whose_taker_was_overtaken_is_undone(pool: Any) -> None:
+    gate = threading.Event()
+    results: list[Any] = []
+    caller = spawn(pool.run_or_undo, results.append, gate.wait, 5)
+    sleep(0)
+    gate.set()
+    while not caller._ticket or not caller._ticket.was_woken:
+        sleep(0)
+    caller.kill()
+
+    assert results == [True]
+
+
+def test_a_failed_call_has_nothing_to_undo(pool: Any) -> None:
+    gate = threading.Event()
+
+    def fail() -> None:
+        gate.wait(5)
+        raise ValueError
+
+    results: list[Any] = []
+    caller = spawn(pool.run_or_undo, results.append, fail)
+    sleep(0)
+    caller.kill()
+    gate.set()
+    pool.end_threads()
+
+    assert results == []
+
+
+def test_the_end_of_threads_is_awaited_after_an_interrupted_wait_for_it(pool: Any) -> None:
+    gate = threading.Event()
+    call = spawn(pool.run, gate.wait, 5)
+    sleep(0)
+    ending = spawn(pool.end_threads)
+    sleep(0)
+    ending.kill()
+    again = spawn(pool.end_threads)
+    sleep(0)
+
+    assert not again.dead
+    gate.set()
+    again.wait()
+    assert call.wait() is True

@@ -164,6 +164,7 @@ class Hub(Embedding, ForeignWaits):
             self._switch()
         except BaseException:
             ticket.state |= SPENT
+            ticket.exc = None  # its traceback refers to this frame
             raise
 
     def _lead_back(self, thread: greenlet.greenlet) -> None:

@@ -13,7 +13,7 @@ import eventlet.hubs as hubs
 from eventlet._core.current import get_hub
 from eventlet._errors import IOClosed
 from eventlet._thread_pool import ThreadPool
-from eventlet._unpatched import get_blocking, os_open, os_read, os_write
+from eventlet._unpatched import close, get_blocking, os_open, os_read, os_write
 from eventlet._unpatched import waitpid as os_waitpid
 from eventlet.green._children import wait_for_child
 from eventlet.green._ready import ready_now, spend_budget
@@ -87,7 +87,7 @@ def open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None)
         The descriptor number, not inheritable.
     """
     if not flags & os.O_NONBLOCK and _is_fifo(path, dir_fd):
-        fd: int = _openers.run(os_open, path, flags, mode, dir_fd=dir_fd)
+        fd: int = _openers.run_or_undo(close, os_open, path, flags, mode, dir_fd=dir_fd)
     else:
         fd = os_open(path, flags, mode, dir_fd=dir_fd)
     hubs.notify_opened(fd)

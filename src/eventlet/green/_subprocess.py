@@ -2,11 +2,13 @@
 
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
+from eventlet._core.scope import shielded
 from eventlet.greenio.pipes import GreenPipe
 
-__all__ = ["accept_interval", "open_pipe", "unite"]
+__all__ = ["accept_interval", "note_kill", "open_pipe", "reap_what_was_killed", "unite"]
 
 IMPORTS = ("_PopenSelector", "io", "os", "select", "selectors", "threading", "time")
 """The names by which the code of `subprocess` reaches everything that waits."""
@@ -43,6 +45,31 @@ def accept_interval(ordinary: Callable[..., int]) -> Callable[..., int]:
     return wait
 
 
+def note_kill(ordinary: Callable[..., None]) -> Callable[..., None]:
+    """Make a `Popen.kill` that remembers its call."""
+
+    def kill(self: Any) -> None:
+        """Send SIGKILL to the child."""
+        self._was_killed = True
+        ordinary(self)
+
+    return kill
+
+
+def reap_what_was_killed(ordinary: Callable[..., None]) -> Callable[..., None]:
+    """Make a `Popen.__exit__` that waits for a child that was killed, whatever was cancelled.
+
+    `run` and the like kill their child when they are interrupted, and leave the rest to this
+    method. It is soon over. For a child that lives a wait can be cancelled like any other.
+    """
+
+    def __exit__(self: Any, *exc_info: Any) -> None:  # noqa: N807 - the method of that name
+        with shielded() if getattr(self, "_was_killed", False) else nullcontext():
+            ordinary(self, *exc_info)
+
+    return __exit__
+
+
 def unite(set_attribute: Callable[[Any, str, Any], None], real: Any, green: Any) -> None:
     """Make the real module green by its imports, and the green one another name of it.
 
@@ -58,6 +85,8 @@ def unite(set_attribute: Callable[[Any, str, Any], None], real: Any, green: Any)
         if hasattr(real, name):
             set_attribute(real, name, getattr(green, name))
     set_attribute(real.Popen, "wait", accept_interval(real.Popen.wait))
+    set_attribute(real.Popen, "kill", note_kill(real.Popen.kill))
+    set_attribute(real.Popen, "__exit__", reap_what_was_killed(real.Popen.__exit__))
     for name, value in tuple(vars(real).items()):
         if not name.startswith("__") and name not in IMPORTS:
             set_attribute(green, name, value)

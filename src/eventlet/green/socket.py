@@ -16,6 +16,7 @@ else:
     import eventlet._resolver as _resolver
     from eventlet._derive import ImportMap, derive
     from eventlet._patching.table import patched
+    from eventlet.green._socket import close_when_interrupted
     from eventlet.greenio.sockets import GreenSocket
 
     derive(globals(), "socket", ImportMap({}))
@@ -24,6 +25,7 @@ else:
             globals()[_name] = _value
     # Its default was taken from the copy of the sentinel that the line above replaced.
     create_connection.__defaults__ = _real_module.create_connection.__defaults__
+    create_connection = close_when_interrupted(create_connection)
 
     socket = SocketType = GreenSocket
     timeout = TimeoutError

@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING
 
 from eventlet._derive import Facade, ImportMap, derive
 from eventlet._patching.table import GREEN, patched
-from eventlet.green._subprocess import accept_interval, open_pipe
+from eventlet.green._subprocess import (
+    accept_interval,
+    note_kill,
+    open_pipe,
+    reap_what_was_killed,
+)
 
 if TYPE_CHECKING:
     from subprocess import *
@@ -17,6 +22,8 @@ else:
         same=("CompletedProcess", "STARTUPINFO"),
     )
     Popen.wait = accept_interval(Popen.wait)
+    Popen.kill = note_kill(Popen.kill)
+    Popen.__exit__ = reap_what_was_killed(Popen.__exit__)
     mswindows = _mswindows
 
 __patched__ = patched(globals())

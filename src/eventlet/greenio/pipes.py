@@ -213,7 +213,9 @@ def _open_file(name: Any, mode: str, closefd: bool, opener: Any) -> io.FileIO:
     plain_mode = mode.replace("b", "").replace("t", "")
     if isinstance(name, int) or opener is not None or not _is_fifo(name):
         return io.FileIO(name, plain_mode, closefd, opener)
-    opened: io.FileIO = _openers.run(io.FileIO, name, plain_mode, closefd, opener)
+    opened: io.FileIO = _openers.run_or_undo(
+        io.FileIO.close, io.FileIO, name, plain_mode, closefd, opener
+    )
     return opened
 
 
