@@ -53,8 +53,15 @@ def test_patterns_stand_there_as_users_know_them(name: str, lines: list[str]) ->
     assert [line for line in lines if line.strip() not in shown] == []
 
 
-@pytest.mark.parametrize("block", code_blocks(ROOT / "docs" / "cancellation.md"))
-def test_programs_on_cancellation_print_what_they_say(block: str) -> None:
+PROGRAMS = [
+    pytest.param(block, id=f"{name}-{number}")
+    for name in ("cancellation", "threads-and-forks")
+    for number, block in enumerate(code_blocks(ROOT / "docs" / f"{name}.md"))
+]
+
+
+@pytest.mark.parametrize("block", PROGRAMS)
+def test_programs_print_what_they_say(block: str) -> None:
     printed = run_isolated(block).stdout
 
     assert printed.split() == " ".join(PRINTS.findall(block)).split()
