@@ -24,6 +24,7 @@ from eventlet._errors import MainloopBlocked
 from eventlet._unpatched import get_ident as native_ident
 from eventlet.event import Event
 from eventlet.green._thread import Sentinel, get_ident
+from eventlet.green._thread import _make_thread_handle as make_thread_handle
 from eventlet.green._thread import _ThreadHandle as ThreadHandle
 
 __all__ = ["condition_wait", "current_thread_for", "green_thread_class"]
@@ -137,6 +138,22 @@ def join_os_thread_too(ordinary: Callable[..., None]) -> Callable[..., None]:
 def _name_of_handle(thread: Any) -> str:
     """Tell where `threading` keeps the handle of a thread: Python 3.14 gave it another name."""
     return "_os_thread_handle" if hasattr(thread, "_os_thread_handle") else "_handle"
+
+
+def with_fresh_handle(ordinary: Callable[..., None]) -> Callable[..., None]:
+    """Make `Thread._after_fork` of Python 3.13 and later work in any green thread.
+
+    The ordinary one insists on a handle with the ident of the thread that forked. Those that
+    stand for plain green threads, or for several of them, have none.
+    """
+
+    def _after_fork(self: Any, new_ident: int | None = None) -> None:
+        name = _name_of_handle(self)
+        if new_ident is not None and isinstance(getattr(self, name), ThreadHandle):
+            setattr(self, name, make_thread_handle(new_ident))
+        ordinary(self, new_ident)
+
+    return _after_fork
 
 
 def _wait_for_os_thread(has_ended: Callable[[], bool], timeout: float | None) -> None:
@@ -276,6 +293,7 @@ def unite(set_attribute: Callable[[Any, str, Any], None], real: Any, green: Any)
         _give_green_sentinel(set_attribute, real, main_thread)
     else:
         set_attribute(real.Thread, "join", join_os_thread_too(real.Thread.join))
+        set_attribute(real.Thread, "_after_fork", with_fresh_handle(real.Thread._after_fork))
         handle = green._make_thread_handle(main_thread.ident)
         set_attribute(main_thread, _name_of_handle(main_thread), handle)
     if real.excepthook is real.__excepthook__:

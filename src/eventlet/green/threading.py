@@ -14,6 +14,8 @@ else:
     Condition.wait = _threading.condition_wait
     if hasattr(Thread, "_wait_for_tstate_lock"):
         Thread._wait_for_tstate_lock = _threading.wait_for_sentinel(Thread._wait_for_tstate_lock)
+    else:
+        Thread._after_fork = _threading.with_fresh_handle(Thread._after_fork)
     excepthook = _threading.quiet_hook(excepthook)
     _GreenThread = _threading.green_thread_class(Thread)
     current_thread = _threading.current_thread_for(globals())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from typing import Any
 
@@ -54,10 +55,11 @@ def test_the_child_of_an_attached_hub_runs_by_itself(name: str, who: str) -> Non
         def forker():
             pid = os.fork()
             if not pid:
+                inherited = len(ticks)
                 eventlet.sleep(0.01)
                 assert eventlet.asyncio.run(double(2)) == 4
                 assert eventlet.asyncio.wait_for_awaitable(double(3)) == 6
-                assert parent not in ticks[before:]
+                assert len(ticks) == inherited
                 os._exit(5)
             return pid
 
@@ -79,7 +81,8 @@ def test_the_child_of_an_attached_hub_runs_by_itself(name: str, who: str) -> Non
             else:
                 pid = await eventlet.asyncio.to_green(forker)
             assert await eventlet.asyncio.to_green(reap, pid) == 5
-            assert len(ticks) > before and set(ticks) == {{parent}}
+            assert len(ticks) > before
+            assert set(ticks) == {{parent}}
             ticker.cancel()
 
         with asyncio.Runner(loop_factory={factory}) as runner:
@@ -147,7 +150,16 @@ def test_ctrl_c_in_the_child_of_an_attached_hub_reaches_the_forking_thread() -> 
     assert printed == "passed\n"
 
 
-@pytest.mark.parametrize("end", ["os._exit(0)", "sys.exit(0)"])
+SYS_EXIT = pytest.param(
+    "sys.exit(0)",
+    marks=pytest.mark.skipif(
+        sys.version_info >= (3, 14),
+        reason="asyncio of Python 3.14 lets no coroutine end in a child that it forked",
+    ),
+)
+
+
+@pytest.mark.parametrize("end", ["os._exit(0)", SYS_EXIT])
 def test_trap15_a_coroutine_that_forks_takes_no_events_from_its_parent(end: str) -> None:
     # sys.exit() closes the loop in the child, which forgets its descriptors in the kernel.
     printed = run(

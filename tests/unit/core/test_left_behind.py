@@ -255,3 +255,38 @@ def test_forked_workers_accept_from_one_listener(mode: str) -> None:
         "prefork_accept.py", mode, flags=("-W", "error", "-W", "ignore::ResourceWarning")
     )
     assert (done.stdout, done.stderr) == ("passed\n", "")
+
+
+@pytest.mark.parametrize("prepare", ["import eventlet.green.threading", "eventlet.monkey_patch()"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        "spawn({})",
+        "eventlet.spawn_n({})",
+        "eventlet.hubs.get_hub().call_soon(greenlet({}).switch)",
+    ],
+)
+def test_threading_knows_one_thread_in_the_child(prepare: str, start: str) -> None:
+    said = run(
+        f"""
+        from greenlet import greenlet
+        {prepare}
+        import threading
+
+        def forker():
+            threading.current_thread()
+            pids.append(os.fork())
+            if pids[0] == 0:
+                me = threading.current_thread()
+                assert threading.enumerate() == [me]
+                assert threading.main_thread() is me
+                os._exit(5)
+
+        pids = []
+        {start.format("forker")}
+        while not pids:
+            sleep(0.001)
+        assert os.waitstatus_to_exitcode(os.waitpid(pids[0], 0)[1]) == 5
+        """
+    )
+    assert said == []
