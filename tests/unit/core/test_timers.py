@@ -8,6 +8,7 @@ import random
 import threading
 import weakref
 from collections import deque
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -189,6 +190,20 @@ def check_against_sorted_list(steps: list[Step]) -> None:
         assert len(timers) == len(model)
         assert timers.cancelled <= len(timers.heap)
         assert len(timers.heap) <= 2 * len(model) + 4
+
+
+def test_a_timer_added_while_a_signal_handler_has_the_heap_rebuilt_is_kept() -> None:
+    timers = Timers()
+    ticket = make_ticket()
+
+    def numbers() -> Iterator[int]:
+        timers._purge()  # what a handler may do at any call
+        yield 1
+
+    timers._sequence = numbers()  # type: ignore[assignment]  # numbers in order, as of `count`
+    timers.add(1.0, ticket)
+
+    assert list(timers) == [(1.0, ticket)]
 
 
 # -- purging ------------------------------------------------------------------------------------
