@@ -749,3 +749,22 @@ def test_mainloop_is_told_apart(hub: Hub) -> None:
     assert answers == [False]
     assert hub.may_park()
     assert issubclass(MainloopBlocked, RuntimeError)
+
+
+def test_an_interrupted_yield_leaves_no_cycle() -> None:
+    """The exception refers to the frame of the yield, and that to its ticket."""
+    hub = get_hub()
+    tickets: list[Any] = []
+
+    def yield_and_swallow() -> None:
+        try:
+            hub.yield_()
+        except greenlet.GreenletExit:
+            return
+
+    thread = spawn(yield_and_swallow)
+    sleep(0)
+    tickets.append(thread._ticket)
+    thread.kill()
+
+    assert tickets[0].exc is None

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from tests.unit.parks import descriptors, primitives, processes, services
+from tests.unit.parks import descriptors, primitives, processes, services, sockets
 from tests.unit.parks.park import Park
 
 __all__ = ["PARKS"]
 
-_TABLES = (primitives.PARKS, descriptors.PARKS, processes.PARKS, services.PARKS)
+_TABLES = (
+    primitives.PARKS,
+    sockets.PARKS,
+    descriptors.PARKS,
+    processes.PARKS,
+    services.PARKS,
+)
 
 PARKS: dict[str, Park] = {name: park for table in _TABLES for name, park in table.items()}
 assert len(PARKS) == sum(map(len, _TABLES)), "two parks have one name"

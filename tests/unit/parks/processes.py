@@ -26,6 +26,7 @@ from tests.unit.parks.stage import LONG, Stage, send_once
 PARKS = Table()
 park = PARKS.park
 
+thread_module: Any = green_thread
 threading: Any = green_threading
 futures: Any = green_futures
 
@@ -214,9 +215,18 @@ def spawned_thread_join(stage: Stage) -> Wait:
     return Wait(known[0].join, event.send, None, lambda: (thread.dead, len(thread._links)))
 
 
-@park(green_thread.allocate_lock)
+@park(thread_module._ThreadHandle.join)
+def thread_handle_join(stage: Stage) -> Wait:
+    event = Event()
+    handle = thread_module.start_joinable_thread(event.wait)
+    stage.at_end(handle.join)
+    stage.at_end(send_once, event)
+    return Wait(handle.join, event.send, None, handle.is_done)
+
+
+@park(thread_module.allocate_lock)
 def lock_of_thread(stage: Stage) -> Wait:
-    lock: Any = green_thread.allocate_lock()
+    lock = thread_module.allocate_lock()
     lock.acquire()
     return Wait(lock.acquire, lock.release, True, lock.locked)
 

@@ -134,6 +134,14 @@ def _hello(_environ: Any, start_response: Any) -> list[bytes]:
     return [b"hello"]
 
 
+@park(wsgi.Input.read)
+def wsgi_input_read(stage: Stage) -> Wait:
+    connection = stage.tcp()
+    file = stage.keep(connection.near.makefile("rb"))
+    body = wsgi.Input(file, 4, connection.near)
+    return Wait(body.read, partial(connection.far.sendall, b"data"), b"data")
+
+
 @park(backdoor.backdoor_server, closes=True)
 def backdoor_server(stage: Stage) -> Wait:
     """It ends only by an error of its listener, or an interrupt, and closes the listener."""
