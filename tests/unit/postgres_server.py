@@ -47,7 +47,7 @@ def postgres_server() -> Iterator[dict[str, Any]]:
                 command, stdout=log, stderr=log, cwd=directory, **become
             )
         dsn = {"host": str(directory), "user": USER, "dbname": "postgres"}
-        _wait_until_ready(started, dsn, directory / "log")
+        _wait_until_ready(started, binaries / "pg_isready", dsn, directory / "log")
         yield dsn
     finally:
         if server is not None:
@@ -59,7 +59,7 @@ def postgres_server() -> Iterator[dict[str, Any]]:
 def _find_binaries() -> Path:
     found = shutil.which("initdb")
     if found is not None and shutil.which("postgres") is not None:
-        return Path(found).parent
+        return Path(found).resolve().parent
     for place in sorted(Path(DEBIAN_PLACES).glob("*/bin"), reverse=True):
         if (place / "initdb").exists() and (place / "postgres").exists():
             return place
@@ -102,15 +102,12 @@ def _initialise(initdb: Path, data: Path, become: dict[str, Any]) -> None:
         raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
 
 
-def _wait_until_ready(server: subprocess.Popen[Any], dsn: dict[str, Any], log: Path) -> None:
-    import psycopg2
-
+def _wait_until_ready(
+    server: subprocess.Popen[Any], ask: Path, dsn: dict[str, Any], log: Path
+) -> None:
+    command = [str(ask), "-q", "-h", dsn["host"], "-U", dsn["user"], "-d", dsn["dbname"]]
     give_up = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            psycopg2.connect(**dsn).close()
-            return
-        except psycopg2.OperationalError as exc:
-            if server.poll() is not None or time.monotonic() > give_up:
-                raise RuntimeError(f"no server:\n{log.read_text()}") from exc
+    while subprocess.run(command, check=False).returncode:
+        if server.poll() is not None or time.monotonic() > give_up:
+            raise RuntimeError(f"no server:\n{log.read_text()}")
         time.sleep(0.02)
