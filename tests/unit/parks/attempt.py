@@ -210,8 +210,15 @@ def holders(ticket: Ticket | None) -> list[str]:
     known = _known_holders(ticket)
     if sys.getrefcount(ticket) <= 2 + len(known):  # the argument here and there
         return []
+    found = _other_holders(ticket, [*known, sys._getframe()])
+    if found:
+        gc.collect()  # what nobody refers to any more does no harm
+        found = _other_holders(ticket, [*known, sys._getframe()])
+    return found
+
+
+def _other_holders(ticket: Ticket, known: list[object]) -> list[str]:
     allowed = {id(each) for each in (*known, sys._getframe())}
-    gc.collect()
     found = []
     for holder in gc.get_referrers(ticket):  # no comprehension: it would hold the ticket as well
         is_call = isinstance(holder, tuple) and _is_call_of_pool(holder)

@@ -188,7 +188,7 @@ class Stage:
         return context
 
     def client_context(self) -> Any:
-        context: Any = green_ssl.create_default_context()
+        context: Any = green_ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         authority.configure_trust(context)
         return context
 
