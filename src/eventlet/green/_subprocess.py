@@ -3,12 +3,14 @@
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import wraps
 from typing import Any
 
 from eventlet._core.scope import shielded
 from eventlet.greenio.pipes import GreenPipe
 
-__all__ = ["accept_interval", "note_kill", "open_pipe", "reap_what_was_killed", "unite"]
+__all__ = ["accept_interval", "end_when_interrupted", "note_kill", "open_pipe"]
+__all__ += ["reap_what_was_killed", "unite"]
 
 IMPORTS = ("_PopenSelector", "io", "os", "select", "selectors", "threading", "time")
 """The names by which the code of `subprocess` reaches everything that waits."""
@@ -43,6 +45,27 @@ def accept_interval(ordinary: Callable[..., int]) -> Callable[..., int]:
         return ordinary(self, timeout)
 
     return wait
+
+
+def end_when_interrupted(ordinary: Callable[..., None]) -> Callable[..., None]:
+    """Make a `Popen.__init__` that leaves no child behind when it is killed or timed out.
+
+    It waits until the child has begun with its program. Nobody could reap a child whose
+    object was never handed out, so that is ended. A cancelled scope is told at the next park.
+    """
+
+    @wraps(ordinary)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - as below
+        with shielded():
+            try:
+                ordinary(self, *args, **kwargs)
+            except BaseException:
+                if getattr(self, "_child_created", False) and self.returncode is None:
+                    self.kill()
+                    self.wait()
+                raise
+
+    return __init__
 
 
 def note_kill(ordinary: Callable[..., None]) -> Callable[..., None]:
@@ -85,6 +108,7 @@ def unite(set_attribute: Callable[[Any, str, Any], None], real: Any, green: Any)
         if hasattr(real, name):
             set_attribute(real, name, getattr(green, name))
     set_attribute(real.Popen, "wait", accept_interval(real.Popen.wait))
+    set_attribute(real.Popen, "__init__", end_when_interrupted(real.Popen.__init__))
     set_attribute(real.Popen, "kill", note_kill(real.Popen.kill))
     set_attribute(real.Popen, "__exit__", reap_what_was_killed(real.Popen.__exit__))
     for name, value in tuple(vars(real).items()):

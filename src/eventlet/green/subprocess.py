@@ -7,6 +7,7 @@ from eventlet._derive import Facade, ImportMap, derive
 from eventlet._patching.table import GREEN, patched
 from eventlet.green._subprocess import (
     accept_interval,
+    end_when_interrupted,
     note_kill,
     open_pipe,
     reap_what_was_killed,
@@ -22,6 +23,7 @@ else:
         same=("CompletedProcess", "STARTUPINFO"),
     )
     Popen.wait = accept_interval(Popen.wait)
+    Popen.__init__ = end_when_interrupted(Popen.__init__)
     Popen.kill = note_kill(Popen.kill)
     Popen.__exit__ = reap_what_was_killed(Popen.__exit__)
     mswindows = _mswindows

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from greenlet import getcurrent
+
 from eventlet import tpool
 from eventlet.event import Event
 from eventlet.green import os as green_os
@@ -29,6 +31,11 @@ park = PARKS.park
 thread_module: Any = green_thread
 threading: Any = green_threading
 futures: Any = green_futures
+
+
+def _send_last(events: list[Event]) -> None:
+    events[-1].send()
+
 
 # -- children --------------------------------------------------------------------------------
 
@@ -76,6 +83,30 @@ def _plain_child(stage: Stage) -> _Child:
     child = _Child()
     stage.at_end(child.end)
     return child
+
+
+@park(green_subprocess.Popen, shielded=True)
+def popen_start(stage: Stage) -> Wait:
+    """It waits until the child has begun with its program, which is slow to come here."""
+    gates: list[Event] = []
+    read = green_os.read
+
+    def read_through_gate(fd: int, count: int) -> bytes:
+        if gates and getcurrent() is starting[-1]:
+            gates[-1].wait()
+        return read(fd, count)
+
+    starting: list[Any] = []
+    stage.replace(green_os, "read", read_through_gate)
+
+    def call() -> int:
+        starting.append(getcurrent())
+        gates.append(Event())
+        with green_subprocess.Popen(["true"]) as child:
+            starting.append(None)
+        return int(child.returncode)
+
+    return Wait(call, partial(_send_last, gates), 0, stays=False)
 
 
 @park(green_subprocess.Popen.wait)
@@ -293,10 +324,6 @@ def condition_wait_for(stage: Stage) -> Wait:
         _notifying(condition)()
 
     return Wait(call, complete, [7], lambda: len(condition._waiters))
-
-
-def _send_last(events: list[Event]) -> None:
-    events[-1].send()
 
 
 @park(threading.Condition.wait, stubborn=True)
