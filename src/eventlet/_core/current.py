@@ -27,7 +27,6 @@ class _Holder:
 
     def __del__(self) -> None:
         hub = self.hub
-        hubs.discard(hub)
         if sys.is_finalizing():
             return
         ident = hub.ident
@@ -35,6 +34,7 @@ class _Holder:
         try:
             hub.close()
         finally:
+            hubs.discard(hub)  # now: until then `shutdown` has to wait for it
             del _closing[ident]
             hub.ident = _NO_IDENT
 
