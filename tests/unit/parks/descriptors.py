@@ -38,7 +38,7 @@ def trampoline_read(stage: Stage) -> Wait:
 
 @park(trampoline, closes=True)
 def trampoline_write(stage: Stage) -> Wait:
-    connection = stage.full_tcp()
+    connection = stage.full_stream()
     fd = connection.near.fileno()
     call = partial(trampoline, fd, write=True)
     return Wait(call, connection.drain, fd, close=connection.near.close)

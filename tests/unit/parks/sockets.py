@@ -111,14 +111,14 @@ def makefile_readline(stage: Stage) -> Wait:
 
 @park(GreenSocket.send, closes=True)
 def send(stage: Stage) -> Wait:
-    connection = stage.full_tcp()
+    connection = stage.full_stream()
     call = partial(connection.near.send, b"data")
     return Wait(call, connection.drain, 4, close=connection.near.close)
 
 
 @park(GreenSocket.sendall, closes=True)
 def sendall(stage: Stage) -> Wait:
-    connection = stage.full_tcp()
+    connection = stage.full_stream()
 
     def keep_draining() -> None:
         stage.thread(connection.keep_draining)
@@ -152,7 +152,7 @@ def sendmsg(stage: Stage) -> Wait:
 
 @park(GreenSocket.sendfile, closes=True)
 def sendfile(stage: Stage) -> Wait:
-    connection = stage.full_tcp()
+    connection = stage.full_stream()
     path = stage.directory() / "file"
     path.write_bytes(b"data")
     file = stage.keep(path.open("rb"))
@@ -162,7 +162,7 @@ def sendfile(stage: Stage) -> Wait:
 
 @park(GreenSocket.sendfile, closes=True)
 def sendfile_by_send(stage: Stage) -> Wait:
-    connection = stage.full_tcp()
+    connection = stage.full_stream()
     file = io.BytesIO(b"data")
     call = partial(connection.near.sendfile, file)
     repair = partial(file.seek, 0)  # an interrupted read and send cannot be undone
@@ -267,8 +267,7 @@ def tls_recv_into(stage: Stage) -> Wait:
 
 
 def _tls_sending(stage: Stage, name: str, gives: Any) -> Wait:
-    connection = stage.tls()
-    connection.fill(1 << 14)
+    connection = stage.full_tls()
 
     def keep_draining() -> None:
         stage.thread(connection.keep_draining)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import socket
@@ -10,7 +9,6 @@ import ssl
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -43,19 +41,16 @@ class Connection:
         self.far = far
 
     def fill(self, size: int = 1024) -> None:
-        """Send from the near end, `size` bytes at once, until the kernel takes no more for good."""
-        self.near.setblocking(False)
-        while self._send_until_full(size):
-            time.sleep(0.002)  # it may move what it has to the other side, and take more then
-        self.near.setblocking(True)
+        """Send from the near end, `size` bytes at once, until the kernel takes no more.
 
-    def _send_until_full(self, size: int) -> int:
-        for count in itertools.count():
-            try:
+        Not over TCP, which moves what it has to the other side later, and takes more then.
+        """
+        self.near.setblocking(False)
+        try:
+            while True:
                 self.near.send(bytes(size))
-            except (BlockingIOError, ssl.SSLWantWriteError):
-                return count
-        raise AssertionError("an endless loop has an end")
+        except (BlockingIOError, ssl.SSLWantWriteError):
+            self.near.setblocking(True)
 
     def drain(self) -> None:
         """Read at the far end what is there."""
@@ -146,9 +141,14 @@ class Stage:
             server, _ = listener.accept()
         return Connection(client, self.keep(server))
 
-    def full_tcp(self) -> Connection:
-        connection = self.tcp()
-        connection.fill(1 << 18)
+    def stream(self) -> Connection:
+        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        return Connection(self.keep(GreenSocket(near)), self.keep(GreenSocket(far)))
+
+    def full_stream(self) -> Connection:
+        connection = self.stream()
+        connection.fill(1 << 16)
+        connection.fill(1)
         return connection
 
     def datagrams(self) -> Connection:
@@ -192,9 +192,9 @@ class Stage:
         authority.configure_trust(context)
         return context
 
-    def unshaken_tls(self) -> Connection:
+    def unshaken_tls(self, plain: Connection | None = None) -> Connection:
         """A TLS client and server whose handshake has not begun."""
-        plain = self.tcp()
+        plain = plain or self.tcp()
         client = self.client_context().wrap_socket(
             plain.near, server_hostname="localhost", do_handshake_on_connect=False
         )
@@ -203,11 +203,17 @@ class Stage:
         )
         return Connection(self.keep(client), self.keep(server))
 
-    def tls(self) -> Connection:
-        connection = self.unshaken_tls()
+    def tls(self, plain: Connection | None = None) -> Connection:
+        connection = self.unshaken_tls(plain)
         shaking = spawn(connection.far.do_handshake)
         connection.near.do_handshake()
         shaking.wait()
+        return connection
+
+    def full_tls(self) -> Connection:
+        """The kernel has taken a part of the last record, whose rest has to go out first."""
+        connection = self.tls(self.stream())
+        connection.fill(1 << 14)
         return connection
 
     # -- pipes and processes -----------------------------------------------------------------
