@@ -12,7 +12,6 @@ import os
 import select
 import signal
 import socket
-import ssl
 import threading
 import time
 from typing import Any
@@ -72,8 +71,6 @@ real_gethostbyname_ex = socket.gethostbyname_ex
 real_gethostbyaddr = socket.gethostbyaddr
 real_getnameinfo = socket.getnameinfo
 
-real_ssl_socket = ssl.SSLSocket
-real_ssl_context = ssl.SSLContext
 
 getsignal = signal.getsignal
 set_signal = signal.signal
@@ -88,6 +85,7 @@ new_lock = _thread.allocate_lock
 lock_type = type(new_lock())
 lock_acquire = lock_type.acquire
 lock_release = lock_type.release
+lock_exit = lock_type.__exit__
 lock_locked = lock_type.locked
 lock_at_fork_reinit: Any = lock_type._at_fork_reinit  # type: ignore[attr-defined]  # not in stubs
 

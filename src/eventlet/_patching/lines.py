@@ -100,7 +100,11 @@ def hand_over(line: Line) -> bool:
 
 
 def wait_in_line(
-    line: Line, ticket: Ticket, timeout: float | None, look: Callable[[], object]
+    line: Line,
+    ticket: Ticket,
+    timeout: float | None,
+    look: Callable[[], object],
+    is_over: Callable[[], bool] | None = None,
 ) -> bool:
     """Wait until the lock is handed over to the ticket.
 
@@ -109,18 +113,20 @@ def wait_in_line(
         ticket: made by `ticket_here`.
         timeout: seconds; None waits for ever.
         look: hands the lock over if it has come free behind our back; for an old lock.
+        is_over: asked when another wait of the caller, which this one has interrupted, has
+            come to its end meanwhile: whether the lock was handed over to that.
 
     Returns:
-        False when `timeout` was up.
+        False when `timeout` was up, or it is over.
     """
     _finish_waking(line)
     if not line.is_old:
-        return wait_here(ticket, timeout) is not EXPIRED
+        return wait_here(ticket, timeout, is_over) is not EXPIRED
     if isinstance(ticket, OSThreadTicket):
-        return _block_and_look(ticket, timeout, look)
+        return _block_and_look(ticket, timeout, look, is_over)
     timer = ticket.hub.call_later(FIRST_PAUSE, _look_again, ticket, look, FIRST_PAUSE)
     try:
-        return ticket.hub.park(ticket, timeout) is not EXPIRED
+        return wait_here(ticket, timeout, is_over) is not EXPIRED
     finally:
         timer.cancel()
 
@@ -142,7 +148,10 @@ def _look_again(ticket: Ticket, look: Callable[[], object], pause: float) -> Non
 
 
 def _block_and_look(
-    ticket: OSThreadTicket, timeout: float | None, look: Callable[[], object]
+    ticket: OSThreadTicket,
+    timeout: float | None,
+    look: Callable[[], object],
+    is_over: Callable[[], bool] | None,
 ) -> bool:
     deadline = None if timeout is None else monotonic() + timeout
     pause = FIRST_PAUSE
@@ -151,6 +160,6 @@ def _block_and_look(
         if ticket.wait(max(left, 0.0)):
             return True
         look()
-        if left <= 0:
+        if left <= 0 or (is_over is not None and is_over()):
             return not give_up_ticket(ticket)
         pause = min(2 * pause, LONGEST_PAUSE)

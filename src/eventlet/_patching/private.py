@@ -23,10 +23,8 @@ whole, except when the loading one waits for that second thread in turn, as in a
 cycle over two threads: then it gets the module as it is, like anybody inside a cycle.
 """
 
-import dis
 import importlib
 import importlib.util
-import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -56,6 +54,9 @@ class PrivateCopies(ImportMap):
     """The green table, additional modules, and a private copy of whatever else needs one."""
 
     def __init__(self, additional: Mapping[str, ModuleType]) -> None:
+        import logging  # takes its time, and only private copies need it
+
+        self._loggers = logging.getLogger
         ours = {
             "logging": Facade(logging, getLogger=self._get_logger),
             "importlib": Facade(importlib, import_module=self._import_module),
@@ -217,9 +218,9 @@ class PrivateCopies(ImportMap):
             del self._blocked[me]
             copy.waiters.discard(ticket)
 
-    def _get_logger(self, name: str | None = None) -> logging.Logger:
+    def _get_logger(self, name: str | None = None) -> Any:
         """Return the logger of that name; a private copy gets its ordinary one."""
-        return logging.getLogger(None if name is None else self.original_name(name))
+        return self._loggers(None if name is None else self.original_name(name))
 
     def _import_module(self, name: str, package: str | None = None) -> ModuleType:
         """Import a module as code under this map would, relative to `package`."""
@@ -333,6 +334,8 @@ def _origins(value: Any) -> Iterator[str]:
 def _imported_in(code: CodeType) -> Iterator[str]:
     """Name the waiting modules that a function imports when it runs."""
     if not WAITING.isdisjoint(code.co_names):
+        import dis  # takes its time
+
         for step in dis.get_instructions(code):
             if step.opname == "IMPORT_NAME":
                 yield step.argval

@@ -30,8 +30,8 @@ from eventlet._core.waiting import (
     give_up_ticket,
     is_ending,
     may_park_here,
+    pause_here,
     ticket_here,
-    wait_here,
 )
 from eventlet._errors import LockHeldHere
 from eventlet._patching.lines import LONGEST_PAUSE, Line, hand_over, wait_in_line
@@ -287,11 +287,12 @@ def _stand_in_line(lock: Any, line: Line, me: Any, timeout: float | None) -> boo
     line.tickets.append(ticket)
     try:
         if not _take(lock, line, me):  # else it came free before we stood there
-            wait_in_line(line, ticket, timeout, lambda: _look(lock, line))
+            is_over = lambda: line.owner is me  # noqa: E731 - like the one beside it
+            wait_in_line(line, ticket, timeout, lambda: _look(lock, line), is_over)
             while not _take(lock, line, me):
                 if line.owner is not me:  # time is up, or a handler took it and let it go
                     return False
-                wait_here(ticket_here(), LONGEST_PAUSE)  # somebody holds it in C alone
+                pause_here(LONGEST_PAUSE)  # somebody holds it in C alone
         return True
     except BaseException:
         give_up_ticket(ticket)
