@@ -21,7 +21,8 @@ from eventlet.greenthread import kill, sleep, spawn
 
 
 @pytest.fixture(autouse=True)
-def clean_names() -> Iterator[None]:
+def clean_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delattr(builtins, "_", raising=False)  # doctests leave theirs behind
     before = (sys.stdin, sys.stdout, sys.stderr, getattr(sys, "ps1", None), sys.displayhook)
     yield
     after = (sys.stdin, sys.stdout, sys.stderr, getattr(sys, "ps1", None), sys.displayhook)

@@ -19,6 +19,7 @@ from greenlet import getcurrent
 from eventlet._core.current import existing_hub
 from eventlet._core.hub import Hub
 from eventlet._core.wait_queue import WaitQueue
+from eventlet._patching.table import patched
 from eventlet._unpatched import monotonic
 
 __all__ = ["SemLock", "follow_patches"]
@@ -192,3 +193,6 @@ def _with_default(function: FunctionType, default: object) -> FunctionType:
         (default,),
         function.__closure__,
     )
+
+
+__patched__ = patched(globals())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -368,7 +369,13 @@ def _serve_tls(stage: Stage, sock: Any) -> None:
     server = stage.server_context().wrap_socket(
         sock, server_side=True, do_handshake_on_connect=False
     )
-    stage.thread(stage.keep(server).recv, 1)
+    stage.thread(_receive_if_client_stays, stage.keep(server))
+
+
+def _receive_if_client_stays(server: Any) -> None:
+    """A client that is content with the handshake may close before the tickets are sent."""
+    with suppress(ConnectionError):
+        server.recv(1)
 
 
 @park(wrap_ssl, green_ssl.wrap_socket)
