@@ -27,9 +27,18 @@ LAYERS: list[tuple[str, ...]] = [
         *("completion", "_loop_mark", "support.greenlets"),
     ),
     # 3 input and output
-    ("greenio", "greenio.*", "tpool", "_resolver", "_thread_pool"),
+    ("greenio", "greenio.*", "tpool", "_racing", "_resolver", "_thread_pool"),
     # 4 the green standard library
-    ("green", "green.*", "support.greendns", "_patching", "_patching.*", "patcher"),
+    (
+        "_names",
+        "_names.*",
+        "green",
+        "green.*",
+        "support.greendns",
+        "_patching",
+        "_patching.*",
+        "patcher",
+    ),
     # 5 services
     (
         *("convenience", "db_pool", "_db_connection", "websocket"),

@@ -5,16 +5,22 @@ They are read when needed, never at import, so a program may set them in `os.env
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
-__all__ = ["HUB", "SETTINGS", "THREADPOOL_SIZE", "Setting"]
+__all__ = [
+    "DEPRECATED_EAI_NODATA",
+    "HAPPY_EYEBALLS",
+    "HUB",
+    "NO_GREENDNS",
+    "SETTINGS",
+    "THREADPOOL_SIZE",
+    "Setting",
+]
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Setting(Generic[T]):
+class Setting(NamedTuple, Generic[T]):
     """One environment variable.
 
     Attributes:
@@ -58,5 +64,41 @@ THREADPOOL_SIZE: Setting[int] = Setting(
     "How many OS threads `tpool` uses at most; 0 makes its calls in the caller's own thread.",
 )
 
-SETTINGS: tuple[Setting[Any], ...] = (HUB, THREADPOOL_SIZE)
+
+def _is_yes(text: str) -> bool:
+    return text.lower() in {"yes", "true", "1"}
+
+
+def _is_not_no(text: str) -> bool:
+    return text.lower() not in {"no", "false", "0"}
+
+
+NO_GREENDNS: Setting[bool] = Setting(
+    "EVENTLET_NO_GREENDNS",
+    _is_yes,
+    False,
+    "Whether names are looked up by the OS resolver, on OS threads: `yes`, `true` or `1`.",
+)
+
+DEPRECATED_EAI_NODATA: Setting[bool] = Setting(
+    "EVENTLET_DEPRECATED_EAI_NODATA",
+    lambda text: text.lower() in {"1", "y", "yes"},
+    False,
+    "Whether `greendns.EAI_NODATA_ERROR` has the code EAI_NODATA, in place of EAI_NONAME.",
+)
+
+HAPPY_EYEBALLS: Setting[bool] = Setting(
+    "EVENTLET_HAPPY_EYEBALLS",
+    _is_not_no,
+    True,
+    "Whether connecting to a name tries its addresses in a race; `no`, `false` or `0`: in turn.",
+)
+
+SETTINGS: tuple[Setting[Any], ...] = (
+    HUB,
+    THREADPOOL_SIZE,
+    NO_GREENDNS,
+    DEPRECATED_EAI_NODATA,
+    HAPPY_EYEBALLS,
+)
 """Every variable there is."""

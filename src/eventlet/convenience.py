@@ -10,7 +10,8 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 
 from eventlet._core.thread import throw_into
-from eventlet.green import ssl as green_ssl
+from eventlet._racing import AllFailed, connect_to_any
+from eventlet._resolver import resolve_all
 from eventlet.greenio import GreenSocket
 from eventlet.greenthread import spawn_n
 from eventlet.semaphore import Semaphore
@@ -43,6 +44,9 @@ def connect(
 ) -> GreenSocket:
     """Open a TCP connection.
 
+    The addresses of a name are tried in a race (RFC 8305), or one after the other where
+    EVENTLET_HAPPY_EYEBALLS is `no`.
+
     Args:
         addr: socket address, (host, port) for AF_INET.
         family: address family; it is not guessed from `addr`.
@@ -51,15 +55,27 @@ def connect(
     Raises:
         OSError: the connection failed; the socket is closed.
     """
-    sock = GreenSocket(family, socket.SOCK_STREAM)
+
+    def attempt(address: Any) -> GreenSocket:
+        sock = GreenSocket(family, socket.SOCK_STREAM)
+        try:
+            if bind is not None:
+                sock.bind(bind)
+            sock.connect(address)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    addresses = resolve_all(family, socket.SOCK_STREAM, 0, addr)
     try:
-        if bind is not None:
-            sock.bind(bind)
-        sock.connect(addr)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+        return connect_to_any(addresses, lambda _address: family, attempt, GreenSocket.close)
+    except AllFailed as exc:
+        failures = exc.failures
+    try:
+        raise failures[-1]
+    finally:
+        failures.clear()  # their tracebacks refer to this frame
 
 
 def listen(
@@ -194,4 +210,8 @@ def wrap_ssl(sock: Any, *a: Any, **kw: Any) -> Any:
     return wrap_ssl_impl(sock, *a, **kw)
 
 
-wrap_ssl_impl = green_ssl.wrap_socket
+def wrap_ssl_impl(sock: Any, *a: Any, **kw: Any) -> Any:
+    """Do what `wrap_ssl` does; programs replace it."""
+    from eventlet.green.ssl import wrap_socket  # OpenSSL is loaded when TLS is wanted
+
+    return wrap_socket(sock, *a, **kw)

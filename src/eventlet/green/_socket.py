@@ -1,39 +1,81 @@
-"""What the code of `socket` needs beyond green names."""
+"""Connecting by name, for the green `socket` module."""
 
-from collections.abc import Callable
-from functools import wraps
-from types import FunctionType
+import socket
+from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["close_when_interrupted"]
+from eventlet._racing import AllFailed, connect_to_any
+
+__all__ = ["make_create_connection"]
+
+_DEFAULT_TIMEOUT: Any = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]  # no stub
 
 
-def close_when_interrupted(standard: FunctionType) -> Callable[..., Any]:
-    """Make a `create_connection` that closes its socket also when it is killed or cancelled.
+def make_create_connection(names: Mapping[str, Any]) -> Callable[..., Any]:
+    """Make the green `create_connection`.
 
-    The standard one closes it after an `OSError` only.
+    Args:
+        names: the namespace in which it finds `socket` and `getaddrinfo` when it is called.
     """
 
-    @wraps(standard)
-    def create_connection(*args: Any, **kwargs: Any) -> Any:
-        made: list[Any] = []
-        names = standard.__globals__.copy()
-        make = names["socket"]
+    def create_connection(
+        address: tuple[str | None, int],
+        timeout: Any = _DEFAULT_TIMEOUT,
+        source_address: tuple[str, int] | None = None,
+        *,
+        all_errors: bool = False,
+        happy_eyeballs: bool | None = None,
+    ) -> Any:
+        """Connect to a host and return the socket.
 
-        def make_and_note(*options: Any) -> Any:
-            made.append(make(*options))
-            return made[-1]
+        The addresses of a name are tried in a race (RFC 8305). The socket is closed also
+        when the caller is killed or cancelled.
 
-        names["socket"] = make_and_note
-        connect = FunctionType(
-            standard.__code__, names, standard.__name__, standard.__defaults__, standard.__closure__
-        )
-        connect.__kwdefaults__ = standard.__kwdefaults__
-        try:
-            return connect(*args, **kwargs)
-        except BaseException:
-            for sock in made:
+        Args:
+            address: pair (host, port).
+            timeout: seconds for each attempt, and what the socket has afterwards.
+            source_address: pair (host, port) to connect from.
+            all_errors: raise an `ExceptionGroup` of all errors in place of the last one.
+            happy_eyeballs: whether attempts overlap; None for what EVENTLET_HAPPY_EYEBALLS
+                says.
+
+        Raises:
+            OSError: no address could be connected to.
+        """
+        host, port = address
+
+        def attempt(found: tuple[Any, ...]) -> Any:
+            family, kind, proto, _canonical, target = found
+            sock = names["socket"](family, kind, proto)
+            try:
+                if timeout is not _DEFAULT_TIMEOUT:
+                    sock.settimeout(timeout)
+                if source_address:
+                    sock.bind(source_address)
+                sock.connect(target)
+            except BaseException:
                 sock.close()
-            raise
+                raise
+            return sock
+
+        addresses = names["getaddrinfo"](host, port, 0, socket.SOCK_STREAM)
+        if not addresses:
+            raise OSError("getaddrinfo returns an empty list")
+        try:
+            return connect_to_any(
+                addresses, lambda found: found[0], attempt, _close, happy_eyeballs
+            )
+        except AllFailed as exc:
+            failures = exc.failures
+        try:
+            if all_errors:
+                raise ExceptionGroup("create_connection failed", list(failures))
+            raise failures[-1]
+        finally:
+            failures.clear()  # their tracebacks refer to this frame
 
     return create_connection
+
+
+def _close(sock: Any) -> None:
+    sock.close()

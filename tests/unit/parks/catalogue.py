@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.parks import descriptors, primitives, processes, services, sockets
+from tests.unit.parks import descriptors, names, primitives, processes, services, sockets
 from tests.unit.parks.park import Park
 
 __all__ = ["PARKS"]
@@ -13,6 +13,7 @@ _TABLES = (
     descriptors.PARKS,
     processes.PARKS,
     services.PARKS,
+    names.PARKS,
 )
 
 PARKS: dict[str, Park] = {name: park for table in _TABLES for name, park in table.items()}

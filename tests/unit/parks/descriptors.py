@@ -254,6 +254,7 @@ def _asking(stage: Stage, real_name: str, answer: Any, ask: Callable[[], Any], g
         assert gate.wait(60)
         return answer
 
+    stage.replace(_resolver._plugged, "load", None)
     stage.replace(_resolver, real_name, ask_the_system)
     plug_in = getattr(_resolver, "plug_in", None)
     if plug_in is not None:  # the operating system's resolver is meant, not the green one

@@ -10,6 +10,10 @@ NOT_PARKING: dict[str, dict[str, str]] = {
         "eventlet._debug.running_tables": "format_asyncio_info format_threads_info",
         "eventlet._debug.spewing": "Spew.__call__ spew unspew",
         "eventlet._debug.waiting_tables": "format_hub_listeners format_hub_timers",
+        "eventlet._names.proxy": (
+            "HostsResolver.getaliases HostsResolver.query ResolverProxy.clear"
+        ),
+        "eventlet.support.greendns": "is_ip_addr is_ipv4_addr is_ipv6_addr reset",
         "eventlet._server.environ": "addr_to_host_port socket_repr",
         "eventlet._server.request_body": (
             "Input.get_socket Input.is_at_end Input.is_held_back"

@@ -1,0 +1,155 @@
+"""Questions as bytes, and what the bytes that come back say. No sockets, no clock."""
+
+import secrets
+from types import ModuleType
+from typing import Any, NamedTuple
+
+__all__ = ["NEXT_SERVER", "Query", "Records", "Reply", "make_query", "read_records", "read_reply"]
+
+EDNS_BYTES = 1200
+MOST_ALIASES = 16
+NEXT_SERVER = frozenset({"SERVFAIL", "NOTIMP", "REFUSED"})
+"""Codes that say something about the server, not about the name: another may know it."""
+
+_HEADER_BYTES = 12
+
+
+class Query(NamedTuple):
+    """A question on its way.
+
+    Attributes:
+        number: in the message; an answer has the same.
+        wire: the message.
+        name: the name asked for, as dnspython has it.
+        rdtype: the type asked for.
+        edns: whether longer answers are welcome.
+    """
+
+    number: int
+    wire: bytes
+    name: Any
+    rdtype: int
+    edns: bool
+
+
+class Reply(NamedTuple):
+    """An answer to a query.
+
+    Attributes:
+        code: name of the response code, such as `NOERROR`.
+        is_truncated: whether the rest is to be had over TCP only.
+        is_lame: whether the server only says that it does not know.
+        message: the whole, as dnspython has it.
+    """
+
+    code: str
+    is_truncated: bool
+    is_lame: bool
+    message: Any
+
+
+class Records(NamedTuple):
+    """What a reply says of one name and type.
+
+    Attributes:
+        canonical: the last name of the chain of aliases.
+        aliases: the names before it, the one asked for first.
+        values: of the records, as text; empty when there are none.
+        ttl: seconds for which this holds; 0 when the reply does not say.
+    """
+
+    canonical: str
+    aliases: tuple[str, ...]
+    values: tuple[str, ...]
+    ttl: int
+
+
+def make_query(dns: ModuleType, name: Any, rdtype: int, edns: bool) -> Query:
+    """Make a question with a number nobody can guess."""
+    number = secrets.randbits(16)
+    message = dns.message.make_query(
+        name, rdtype, use_edns=0 if edns else False, payload=EDNS_BYTES, id=number
+    )
+    return Query(number, message.to_wire(), name, rdtype, edns)
+
+
+def read_reply(dns: ModuleType, query: Query, wire: bytes) -> Reply | None:
+    """Read bytes that claim to answer a query; None when they do not.
+
+    Whatever has the wrong number or question, or cannot be read, is not the answer: it may be
+    forged, and the true one may still come.
+
+    Source: RFC 5452, section 9.1; CVE-2023-29483.
+    """
+    if len(wire) < _HEADER_BYTES or int.from_bytes(wire[:2], "big") != query.number:
+        return None
+    is_truncated = bool(wire[2] & 0x02)
+    try:
+        message = dns.message.from_wire(wire, question_only=is_truncated, ignore_trailing=True)
+    except Exception:
+        return None
+    if not message.flags & dns.flags.QR or message.opcode() != dns.opcode.QUERY:
+        return None
+    code = dns.rcode.to_text(message.rcode())
+    if not _asks(message, query) and (message.question or code not in {*NEXT_SERVER, "FORMERR"}):
+        return None
+    is_lame = (
+        code == "NOERROR"
+        and not is_truncated
+        and not message.answer
+        and not message.additional
+        and not message.flags & (dns.flags.AA | dns.flags.RA)
+    )
+    return Reply(code, is_truncated, is_lame, message)
+
+
+def _asks(message: Any, query: Query) -> bool:
+    if len(message.question) != 1:
+        return False
+    question = message.question[0]
+    return bool(
+        question.name == query.name and question.rdtype == query.rdtype and question.rdclass == 1
+    )
+
+
+def read_records(dns: ModuleType, query: Query, message: Any) -> Records:
+    """Follow the aliases in an answer to the records of the type asked for.
+
+    Records of other names are left out: the server was not asked for them.
+    """
+    name, ttl = query.name, _LONGEST_TTL
+    aliases: list[str] = []
+    cname = dns.rdatatype.CNAME
+    answers = {(rrset.name, rrset.rdtype): rrset for rrset in reversed(message.answer)}
+    for _ in range(MOST_ALIASES):
+        found = answers.get((name, query.rdtype))
+        if found is not None:
+            values = tuple(_text(record) for record in found)
+            return Records(_plain(name), tuple(aliases), values, min(ttl, found.ttl))
+        alias = answers.get((name, cname))
+        if alias is None:
+            break
+        aliases.append(_plain(name))
+        name, ttl = alias[0].target, min(ttl, alias.ttl)
+    return Records(_plain(name), tuple(aliases), (), min(ttl, _negative_ttl(dns, message)))
+
+
+def _negative_ttl(dns: ModuleType, message: Any) -> int:
+    """Seconds for which "there is none" holds. Source: RFC 2308, section 5."""
+    for rrset in message.authority:
+        if rrset.rdtype == dns.rdatatype.SOA:
+            return min(int(rrset.ttl), int(rrset[0].minimum))
+    return 0
+
+
+def _text(record: Any) -> str:
+    target = getattr(record, "target", None)
+    return str(record.to_text()) if target is None else _plain(target)
+
+
+def _plain(name: Any) -> str:
+    text: str = name.to_text(omit_final_dot=True)
+    return text
+
+
+_LONGEST_TTL = 0x7FFFFFFF
