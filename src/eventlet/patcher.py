@@ -1,27 +1,25 @@
 """Make existing code green: private copies, pristine copies, and changes to real modules."""
 
-import importlib
-import os
-import runpy
 import sys
 from collections.abc import Callable, Iterable, MutableMapping
 from types import FunctionType, ModuleType
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from eventlet._core.current import get_hub
 from eventlet._derive import build_builtins
 from eventlet._patching.ledger import LEDGER
-from eventlet._patching.locks import forget_locks, patch_locks, waiters
 from eventlet._patching.pristine import original
-from eventlet._patching.private import PrivateCopies
-from eventlet._patching.table import NOT_BUILT, ON_REQUEST, PATCHES, SWITCHES, Patch
-from eventlet.green import _processes, _subprocess, _threading
+from eventlet._patching.table import NOT_BUILT, ON_REQUEST, SWITCHES
+
+if TYPE_CHECKING:
+    from eventlet._patching.early import KeptOriginal
+    from eventlet._patching.private import PrivateCopies
 
 __all__ = [
     "already_patched",
     "import_patched",
     "inject",
     "is_monkey_patched",
+    "kept_originals",
     "monkey_patch",
     "original",
     "patch_function",
@@ -142,25 +140,20 @@ def monkey_patch(**on: bool) -> None:
         on: switches: `os`, `select`, `socket`, `thread`, `time`, `subprocess`, `builtins`
             (also `__builtin__`), `psycopg`, `MySQLdb`, and `all`. With `all` its value holds
             for those not named. Without, those not named are on if none is True, else off.
-            `builtins` and `MySQLdb` are off unless named.
+            `builtins` and `MySQLdb` are off unless named. One more, `remove_unpatchable`,
+            does not count among them: it deletes what Eventlet 0.41 could not patch, such
+            as `select.poll`, as far as `select` is patched, for programs that rely on that.
 
     Raises:
         TypeError: there is no such switch.
         NotImplementedError: `psycopg=True` or `MySQLdb=True`: there is no green form of it.
     """
-    chosen = [switch for switch in _chosen(on) if switch not in already_patched]
-    get_hub()
-    ready = [(patch, *_modules_of(patch)) for patch in PATCHES if patch.switch in chosen]
-    for patch, real, green in ready:
-        if patch.module in _UNITE:
-            _UNITE[patch.module](LEDGER.set, real, green)
-        for name in patch.names:
-            if name in vars(real) and name in vars(green):
-                LEDGER.set(real, name, getattr(green, name))
-    if "thread" in chosen:
-        patch_locks(LEDGER.set, importlib.import_module("threading"))
-    _processes.follow_patches(LEDGER.set)
-    already_patched.update(dict.fromkeys(chosen, True))
+    wanted = dict(on)
+    remove = wanted.pop("remove_unpatchable", False)
+    switches = _chosen(wanted)
+    from eventlet._patching.changes import apply  # takes its time, and is for those who patch
+
+    apply(switches, remove)
 
 
 def unpatch() -> None:
@@ -172,16 +165,31 @@ def unpatch() -> None:
         RuntimeError: green or OS threads wait for locks that would become ordinary again
             under them.
     """
-    if "thread" in already_patched and (waiting := waiters()):
-        raise RuntimeError(f"{waiting} threads wait for locks; unpatch when none does")
-    LEDGER.undo()
-    forget_locks()
+    if already_patched:
+        from eventlet._patching.changes import undo  # loaded since then
+
+        undo()
 
 
 def is_monkey_patched(module: str | ModuleType) -> bool:
     """Tell whether a switch of `monkey_patch` is on, by its name or the module so named."""
     name = module.__name__ if isinstance(module, ModuleType) else module
     return name in already_patched
+
+
+def kept_originals() -> "list[KeptOriginal]":
+    """List the references to originals that modules took before `monkey_patch` was called.
+
+    What is reached through one of them does not park. They come from `from time import sleep`
+    and the like, from default arguments, attributes of classes and base classes. The remedy
+    is to patch first.
+
+    Returns:
+        One entry (module, name, original) for each: names as texts.
+    """
+    from eventlet._patching.early import find_kept_originals  # for those who ask
+
+    return find_kept_originals(LEDGER, sys.modules)
 
 
 def _chosen(on: dict[str, bool]) -> list[str]:
@@ -201,17 +209,12 @@ def _chosen(on: dict[str, bool]) -> list[str]:
     ]
 
 
-def _modules_of(patch: Patch) -> tuple[ModuleType, ModuleType]:
-    return importlib.import_module(patch.module), importlib.import_module(patch.green)
+_copies: "dict[frozenset[tuple[str, ModuleType]], PrivateCopies]" = {}
 
 
-_UNITE = {"subprocess": _subprocess.unite, "threading": _threading.unite}
-"""Modules of which there is one from then on, whichever name it goes by."""
+def _copies_with(additional: Iterable[tuple[str, ModuleType]]) -> "PrivateCopies":
+    from eventlet._patching.private import PrivateCopies  # for those who ask
 
-_copies: dict[frozenset[tuple[str, ModuleType]], PrivateCopies] = {}
-
-
-def _copies_with(additional: Iterable[tuple[str, ModuleType]]) -> PrivateCopies:
     given = dict(additional)
     key = frozenset(given.items())
     copies = _copies.get(key)
@@ -220,12 +223,11 @@ def _copies_with(additional: Iterable[tuple[str, ModuleType]]) -> PrivateCopies:
 
 def _run_script(arguments: list[str]) -> None:
     """Run a script in this process with everything patched."""
+    from eventlet._patching.program import Program, run_program
+
     if not arguments:
         raise SystemExit("usage: python -m eventlet.patcher script [argument ...]")
-    sys.argv[:] = arguments
-    sys.path[0] = os.path.dirname(os.path.abspath(arguments[0]))
-    monkey_patch()
-    runpy.run_path(arguments[0], run_name="__main__")
+    run_program(Program("path", arguments[0], arguments[1:]), monkey_patch)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 Only data. `GREEN` is the import map of every derived module; `PATCHES` says which names of
 which real module one switch of `monkey_patch` sets. A name that this Python or platform lacks
-is passed over. Nothing is ever removed from a real module.
+is passed over. Nothing is removed from a real module unless somebody asks for it.
 """
 
 from collections.abc import Mapping
@@ -17,6 +17,7 @@ __all__ = [
     "ON_REQUEST",
     "PATCHES",
     "SWITCHES",
+    "UNPATCHABLE",
     "WAITING",
     "Patch",
     "patched",
@@ -162,6 +163,12 @@ PATCHES = (
     ),
     Patch("builtins", "builtins", "eventlet.green.builtin", ("open",)),
 )
+
+UNPATCHABLE = {
+    "select": ("devpoll", "epoll", "kevent", "kqueue", "poll"),
+    "selectors": ("DevpollSelector", "EpollSelector", "KqueueSelector", "PollSelector"),
+}
+"""What Eventlet 0.41 deleted from real modules: removed on request only."""
 
 SWITCHES = tuple(dict.fromkeys(patch.switch for patch in PATCHES))
 """Every switch of `monkey_patch`, in the order in which they are applied."""

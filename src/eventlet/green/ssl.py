@@ -27,7 +27,7 @@ from greenlet import getcurrent
 from eventlet._core.current import get_hub
 from eventlet._errors import DescriptorBusy, IOClosed
 from eventlet._patching.table import patched
-from eventlet._unpatched import base_socket, monotonic, real_ssl_context, real_ssl_socket
+from eventlet._unpatched import base_socket, monotonic
 from eventlet.green import socket as _green_socket
 from eventlet.greenio.sockets import GreenSocket
 from eventlet.greenio.waiting import spend_budget
@@ -42,6 +42,10 @@ else:
     del _name, _value
 
 __all__: list[str]
+
+# Taken here: this module is always imported before `ssl` is patched, and nothing else wants it.
+real_ssl_socket = _ssl_module.SSLSocket
+real_ssl_context = _ssl_module.SSLContext
 
 _WRITE_LIMIT = 128 * 1024  # bytes OpenSSL gets at once: what a kill leaves is at most this
 

@@ -1,0 +1,74 @@
+"""Make the changes of `monkey_patch` to real modules, and undo them.
+
+Every change goes through the ledger. Modules are imported before the first change is made,
+so none of them is built on a mixture.
+"""
+
+import importlib
+import sys
+from collections.abc import Iterable
+from types import ModuleType
+
+from eventlet._core.current import get_hub
+from eventlet._patching.ledger import ABSENT, LEDGER
+from eventlet._patching.locks import forget_locks, patch_locks, waiters
+from eventlet._patching.table import PATCHES, UNPATCHABLE, Patch
+from eventlet.green import _processes, _subprocess, _threading
+
+__all__ = ["apply", "undo"]
+
+
+def apply(switches: Iterable[str], remove_unpatchable: bool) -> None:
+    """Turn switches on.
+
+    Args:
+        switches: their names; those that are on stay as they are.
+        remove_unpatchable: delete what Eventlet 0.41 could not patch, where `select` is on.
+    """
+    chosen = [switch for switch in switches if switch not in LEDGER.switches]
+    get_hub()
+    ready = [(patch, *_modules_of(patch)) for patch in PATCHES if patch.switch in chosen]
+    for patch, real, green in ready:
+        if patch.module in _UNITE:
+            _UNITE[patch.module](LEDGER.set, real, green)
+        for name in patch.names:
+            if name in vars(real) and name in vars(green):
+                LEDGER.set(real, name, getattr(green, name))
+    if "thread" in chosen:
+        patch_locks(LEDGER.set, importlib.import_module("threading"))
+    _processes.follow_patches(LEDGER.set)
+    _follow_selectors()
+    LEDGER.switches.update(dict.fromkeys(chosen, True))
+    if remove_unpatchable and "select" in LEDGER.switches:
+        for module, names in UNPATCHABLE.items():
+            for name in names:
+                LEDGER.set(importlib.import_module(module), name, ABSENT)
+
+
+def undo() -> None:
+    """Undo all changes.
+
+    Raises:
+        RuntimeError: green or OS threads wait for locks that would become ordinary again
+            under them.
+    """
+    if "thread" in LEDGER.switches and (waiting := waiters()):
+        raise RuntimeError(f"{waiting} threads wait for locks; unpatch when none does")
+    LEDGER.undo()
+    forget_locks()
+
+
+def _follow_selectors() -> None:
+    """Have a `socketserver` that is loaded already use the selector of today."""
+    socketserver = sys.modules.get("socketserver")
+    selectors = importlib.import_module("selectors")
+    if socketserver is not None and hasattr(selectors, "PollSelector"):
+        LEDGER.set(socketserver, "_ServerSelector", selectors.PollSelector)
+
+
+def _modules_of(patch: Patch) -> tuple[ModuleType, ModuleType]:
+    return importlib.import_module(patch.module), importlib.import_module(patch.green)
+
+
+_UNITE = {"subprocess": _subprocess.unite, "threading": _threading.unite}
+"""Modules of which there is one from then on, whichever name it goes by."""
