@@ -153,7 +153,7 @@ def tick(pauses: list[float]) -> None:
     """Note how long each short sleep really took."""
     while True:
         began = time.monotonic()
-        eventlet.sleep(0.005)
+        eventlet.sleep(0.001)
         pauses.append(time.monotonic() - began)
 
 
