@@ -7,7 +7,8 @@ so none of them is built on a mixture.
 import importlib
 import sys
 from collections.abc import Iterable
-from types import ModuleType
+from types import FunctionType, ModuleType
+from typing import Any
 
 from eventlet._core.current import get_hub
 from eventlet._patching.ledger import ABSENT, LEDGER
@@ -37,7 +38,7 @@ def apply(switches: Iterable[str], remove_unpatchable: bool) -> None:
     if "thread" in chosen:
         patch_locks(LEDGER.set, importlib.import_module("threading"))
     _processes.follow_patches(LEDGER.set)
-    _follow_selectors()
+    _follow()
     LEDGER.switches.update(dict.fromkeys(chosen, True))
     if remove_unpatchable and "select" in LEDGER.switches:
         for module, names in UNPATCHABLE.items():
@@ -58,12 +59,25 @@ def undo() -> None:
     forget_locks()
 
 
-def _follow_selectors() -> None:
-    """Have a `socketserver` that is loaded already use the selector of today."""
-    socketserver = sys.modules.get("socketserver")
-    selectors = importlib.import_module("selectors")
+def _follow() -> None:
+    """Have modules that took something when they were loaded use what it is today."""
+    selectors, time = (importlib.import_module(name) for name in ("selectors", "time"))
+    socketserver: Any = sys.modules.get("socketserver")
     if socketserver is not None and hasattr(selectors, "PollSelector"):
         LEDGER.set(socketserver, "_ServerSelector", selectors.PollSelector)
+    sched: Any = sys.modules.get("sched")
+    if sched is not None:
+        ordinary = sched.scheduler.__init__
+        if ordinary.__defaults__[1] is not time.sleep:
+            follower = _copy_of(ordinary)
+            follower.__defaults__ = (ordinary.__defaults__[0], time.sleep)
+            LEDGER.set(sched.scheduler, "__init__", follower)
+
+
+def _copy_of(func: FunctionType) -> FunctionType:
+    copy = FunctionType(func.__code__, func.__globals__, func.__name__, None, func.__closure__)
+    copy.__doc__, copy.__qualname__ = func.__doc__, func.__qualname__
+    return copy
 
 
 def _modules_of(patch: Patch) -> tuple[ModuleType, ModuleType]:

@@ -20,9 +20,11 @@ HARMLESS: Final = frozenset(
 ON_PURPOSE: Final = frozenset(
     {
         ("asyncio.events", "_RunningLoop's base _local"),
+        ("ftplib", "_SSLSocket"),
         ("ssl", "create_connection"),
         ("ssl", "socket"),
         ("subprocess", "Popen._internal_poll's default argument"),
+        ("subprocess", "_del_safe.waitpid"),
         ("subprocess", "_waitpid"),
         ("threading", "__excepthook__"),
     }
@@ -60,7 +62,7 @@ def find_kept_originals(
         {
             KeptOriginal(name, where, originals[id(value)])
             for name, module in tuple(modules.items())
-            if isinstance(module, ModuleType) and not _is_exempt(name)
+            if isinstance(module, ModuleType) and not _is_exempt(name, module)
             for where, value in _references(name, module)
             if id(value) in originals and (name, where) not in ON_PURPOSE
         }
@@ -83,13 +85,12 @@ def _is_green(name: str) -> bool:
     return name.partition(".")[0] == "eventlet"
 
 
-def _is_exempt(name: str) -> bool:
+def _is_exempt(name: str, module: ModuleType) -> bool:
     """Whether a module has its originals rightly: our own, copies, where they come from."""
-    return (
-        _is_green(name)
-        or name in sys.builtin_module_names
-        or name.startswith(("__original_module_", "__patched_module_"))
-    )
+    if _is_green(name) or name.startswith(("__original_module_", "__patched_module_")):
+        return True
+    is_written_in_python = (getattr(module, "__file__", None) or "").endswith((".py", ".pyc"))
+    return name in sys.stdlib_module_names and not is_written_in_python
 
 
 def _references(name: str, module: ModuleType) -> Iterator[tuple[str, Any]]:

@@ -90,10 +90,10 @@ def _run_path(main: ModuleType, program: Program) -> None:
     path = program.target
     sys.argv[:] = [path, *program.arguments]
     if pkgutil.get_importer(path) is not None:  # a folder or a zip file
-        sys.path.insert(0, path)
+        sys.path.insert(0, os.path.abspath(path))
         _run_as_main("__main__", alter_argv=False)
         return
-    absolute = os.path.abspath(path)
+    absolute = os.path.join(os.getcwd(), path)  # as it is, with what points up and down
     if not sys.flags.safe_path:
         sys.path.insert(0, os.path.dirname(os.path.realpath(path)))
     loader: SourceFileLoader | SourcelessFileLoader
@@ -120,7 +120,7 @@ def _read_source(path: str) -> bytes:
 def _run_text(main: ModuleType, source: bytes, name: str) -> None:
     if not sys.flags.safe_path:
         sys.path.insert(0, "")
-    if sys.version_info >= (3, 13):  # from then on tracebacks show the lines of such code
+    if sys.version_info >= (3, 13) and name == "<string>":  # tracebacks show its lines
         import linecache
 
         text = source.decode(errors="replace")

@@ -10,6 +10,7 @@ import importlib
 import os
 import selectors
 import sys
+import threading
 from collections.abc import Callable
 from types import FunctionType, TracebackType
 from typing import Any, Final
@@ -152,6 +153,9 @@ def follow_patches(set_attribute: Callable[[Any, str, Any], None]) -> None:
     connection = sys.modules.get("multiprocessing.connection")
     if connection is not None:
         _renew_connections(set_attribute, connection)
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        _renew_local(set_attribute, util)
     managers = sys.modules.get("multiprocessing.managers")
     if managers is not None:
         _renew_registry(set_attribute, managers.SyncManager)
@@ -167,6 +171,14 @@ def _renew_connections(set_attribute: Callable[[Any, str, Any], None], connectio
         function = vars(pipes)[name]
         if function.__defaults__ != (call,):
             set_attribute(pipes, name, _with_default(function, call))
+
+
+def _renew_local(set_attribute: Callable[[Any, str, Any], None], util: Any) -> None:
+    """Give each green thread its own connection to a manager, as each OS thread had."""
+    ordinary = util.ForkAwareLocal
+    if not issubclass(ordinary, threading.local):
+        kept = {k: v for k, v in vars(ordinary).items() if k not in ("__dict__", "__weakref__")}
+        set_attribute(util, "ForkAwareLocal", type(ordinary.__name__, (threading.local,), kept))
 
 
 def _renew_registry(set_attribute: Callable[[Any, str, Any], None], manager: Any) -> None:
