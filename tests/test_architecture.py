@@ -35,6 +35,7 @@ LAYERS: list[tuple[str, ...]] = [
         "green",
         "green.*",
         "support.greendns",
+        "support.psycopg2_patcher",
         "_patching",
         "_patching.*",
         "patcher",
@@ -44,7 +45,7 @@ LAYERS: list[tuple[str, ...]] = [
         *("convenience", "db_pool", "_db_connection", "websocket"),
         *("backdoor", "_console_globals"),
         *("wsgi", "_server", "_server.*"),
-        *("asyncio", "_aio", "_aio.*", "hubs.asyncio", "support.psycopg2_patcher"),
+        *("asyncio", "_aio", "_aio.*", "hubs.asyncio"),
     ),
     # 6 tools
     ("introspect", "debug", "_debug", "_debug.*", "testing", "_cli", "_cli.*"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from eventlet._derive import build_builtins
 from eventlet._patching.ledger import LEDGER
 from eventlet._patching.pristine import original
-from eventlet._patching.table import NOT_BUILT, ON_REQUEST, SWITCHES
+from eventlet._patching.table import ON_REQUEST, SWITCHES
 
 if TYPE_CHECKING:
     from eventlet._patching.early import KeptOriginal
@@ -143,10 +143,11 @@ def monkey_patch(**on: bool) -> None:
             `builtins` and `MySQLdb` are off unless named. One more, `remove_unpatchable`,
             does not count among them: it deletes what Eventlet 0.41 could not patch, such
             as `select.poll`, as far as `select` is patched, for programs that rely on that.
+            `psycopg` is for psycopg2 and psycopg 3, which are changed when they are imported.
+            It and `MySQLdb` stay off where those are not installed; a later call tries again.
 
     Raises:
         TypeError: there is no such switch.
-        NotImplementedError: `psycopg=True` or `MySQLdb=True`: there is no green form of it.
     """
     wanted = dict(on)
     remove = wanted.pop("remove_unpatchable", False)
@@ -198,11 +199,9 @@ def _chosen(on: dict[str, bool]) -> list[str]:
     if "__builtin__" in wanted:
         wanted["builtins"] = wanted.pop("__builtin__")
     default = wanted.pop("all") if "all" in wanted else not any(wanted.values())
-    for name, value in wanted.items():
-        if name in NOT_BUILT and value:
-            raise NotImplementedError(f"monkey_patch({name}=True): there is no green {name} yet")
-        if name not in NOT_BUILT and name not in SWITCHES:
-            known = ", ".join(("all", *SWITCHES, *sorted(NOT_BUILT)))
+    for name in wanted:
+        if name not in SWITCHES:
+            known = ", ".join(("all", *SWITCHES))
             raise TypeError(f"monkey_patch() has no switch {name!r}; it has {known}")
     return [
         switch for switch in SWITCHES if wanted.get(switch, default and switch not in ON_REQUEST)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import inspect
 import json
 import pkgutil
@@ -31,7 +32,7 @@ EXPECTED = {"built": MATCHES, "due": ABSENT, "gone": ABSENT}
 """Status -> what `look_up` finds if the manifest is right."""
 
 ANY_DEFAULT = "..."
-HOLDS_FOR = re.compile(r"  # (from|until) (\d+)\.(\d+)$")
+HOLDS_FOR = re.compile(r"  # (?:(from|until) (\d+)\.(\d+)|with (\w+))$")
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,12 @@ def read_entries(text: str) -> Iterator[Entry]:
 
 
 def _holds_here(expression: str) -> bool:
-    """Whether this Python is one that a line is about."""
+    """Whether a line is about this Python, and what it needs is installed."""
     version = HOLDS_FOR.search(expression)
     if version is None:
         return True
+    if version[4]:
+        return importlib.util.find_spec(version[4]) is not None
     given, here = (int(version[2]), int(version[3])), sys.version_info[:2]
     return here >= given if version[1] == "from" else here <= given
 

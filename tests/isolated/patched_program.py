@@ -38,7 +38,7 @@ assert patcher.is_monkey_patched("thread")
 assert patcher.is_monkey_patched(socket)
 assert not patcher.is_monkey_patched(threading)
 assert patcher.already_patched == dict.fromkeys(
-    ("os", "select", "socket", "thread", "time", "subprocess"), True
+    ("os", "select", "socket", "thread", "time", "subprocess", "psycopg"), True
 )
 
 ticks: list[int] = []

@@ -21,7 +21,7 @@ from eventlet import patcher
 
 from tests.isolated_runner import run_isolated
 
-ALL = {"os", "select", "socket", "thread", "time", "subprocess"}
+ALL = {"os", "select", "socket", "thread", "time", "subprocess", "psycopg"}
 
 
 @pytest.fixture
@@ -63,7 +63,8 @@ SWITCHES: list[tuple[dict[str, bool], set[str]]] = [
     ({"__builtin__": True}, {"builtins"}),
     ({"builtins": False}, ALL),
     ({"all": True, "builtins": True}, ALL | {"builtins"}),
-    ({"psycopg": False}, ALL),
+    ({"psycopg": False}, ALL - {"psycopg"}),
+    ({"psycopg": True}, {"psycopg"}),
     ({"MySQLdb": False, "time": True}, {"time"}),
 ]
 
@@ -82,8 +83,6 @@ def test_the_switches_that_a_call_turns_on(keywords: dict[str, bool], expected: 
 def test_an_unknown_switch_is_named() -> None:
     with pytest.raises(TypeError, match="'sockets'"):
         patcher.monkey_patch(sockets=True)
-    with pytest.raises(NotImplementedError, match="psycopg"):
-        patcher.monkey_patch(psycopg=True)
     assert patcher.already_patched == {}
 
 

@@ -6,14 +6,15 @@ so none of them is built on a mixture.
 
 import importlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
 from eventlet._core.current import get_hub
+from eventlet._patching import drivers
 from eventlet._patching.ledger import ABSENT, LEDGER
 from eventlet._patching.locks import forget_locks, patch_locks, waiters
-from eventlet._patching.table import PATCHES, UNPATCHABLE, Patch
+from eventlet._patching.table import DRIVERS, OPTIONAL, PATCHES, UNPATCHABLE, Patch
 from eventlet.green import _processes, _subprocess, _threading
 
 __all__ = ["apply", "undo"]
@@ -28,8 +29,10 @@ def apply(switches: Iterable[str], remove_unpatchable: bool) -> None:
     """
     chosen = [switch for switch in switches if switch not in LEDGER.switches]
     get_hub()
-    ready = [(patch, *_modules_of(patch)) for patch in PATCHES if patch.switch in chosen]
+    ready = list(_load(chosen))
+    on = {switch for switch in chosen if switch not in OPTIONAL}
     for patch, real, green in ready:
+        on.add(patch.switch)
         if patch.module in _UNITE:
             _UNITE[patch.module](LEDGER.set, real, green)
         for name in patch.names:
@@ -39,7 +42,9 @@ def apply(switches: Iterable[str], remove_unpatchable: bool) -> None:
         patch_locks(LEDGER.set, importlib.import_module("threading"))
     _processes.follow_patches(LEDGER.set)
     _follow()
-    LEDGER.switches.update(dict.fromkeys(chosen, True))
+    if "psycopg" in chosen and drivers.change_psycopg():
+        on.add("psycopg")
+    LEDGER.switches.update(dict.fromkeys((each for each in chosen if each in on), True))
     if remove_unpatchable and "select" in LEDGER.switches:
         for module, names in UNPATCHABLE.items():
             for name in names:
@@ -57,6 +62,7 @@ def undo() -> None:
         raise RuntimeError(f"{waiting} threads wait for locks; unpatch when none does")
     LEDGER.undo()
     forget_locks()
+    drivers.forget_psycopg()
 
 
 def _follow() -> None:
@@ -80,8 +86,18 @@ def _copy_of(func: FunctionType) -> FunctionType:
     return copy
 
 
-def _modules_of(patch: Patch) -> tuple[ModuleType, ModuleType]:
-    return importlib.import_module(patch.module), importlib.import_module(patch.green)
+def _load(switches: Iterable[str]) -> Iterator[tuple[Patch, ModuleType, ModuleType]]:
+    """Import what the switches are about: triples (entry of the table, real module, green)."""
+    for patch in (*PATCHES, *DRIVERS):
+        if patch.switch not in switches:
+            continue
+        try:
+            real = importlib.import_module(patch.module)
+        except ImportError:
+            if patch.switch not in OPTIONAL:
+                raise
+            continue
+        yield patch, real, importlib.import_module(patch.green)
 
 
 _UNITE = {"subprocess": _subprocess.unite, "threading": _threading.unite}

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 from eventlet._derive import ImportMap
 
 __all__ = [
+    "DRIVERS",
     "GREEN",
     "NEVER_WAITS",
-    "NOT_BUILT",
     "ON_REQUEST",
+    "OPTIONAL",
     "PATCHES",
     "SWITCHES",
     "UNPATCHABLE",
@@ -164,20 +165,25 @@ PATCHES = (
     Patch("builtins", "builtins", "eventlet.green.builtin", ("open",)),
 )
 
+DRIVERS = (
+    Patch("MySQLdb", "MySQLdb", "eventlet.green.MySQLdb", ("Connect", "Connection", "connect")),
+)
+"""The same for modules that are not of the standard library, and may be missing."""
+
 UNPATCHABLE = {
     "select": ("devpoll", "epoll", "kevent", "kqueue", "poll"),
     "selectors": ("DevpollSelector", "EpollSelector", "KqueueSelector", "PollSelector"),
 }
 """What Eventlet 0.41 deleted from real modules: removed on request only."""
 
-SWITCHES = tuple(dict.fromkeys(patch.switch for patch in PATCHES))
+SWITCHES = (*dict.fromkeys(patch.switch for patch in (*PATCHES, *DRIVERS)), "psycopg")
 """Every switch of `monkey_patch`, in the order in which they are applied."""
 
-ON_REQUEST = frozenset({"builtins"})
+ON_REQUEST = frozenset({"builtins", "MySQLdb"})
 """Switches that are off unless named, also with `all=True`."""
 
-NOT_BUILT = frozenset({"MySQLdb", "psycopg"})
-"""Switches that are known by name and do nothing yet."""
+OPTIONAL = frozenset({"MySQLdb", "psycopg"})
+"""Switches of what may be missing: then they stay off, and the next call tries again."""
 
 
 def patched(namespace: Mapping[str, Any]) -> tuple[str, ...]:
@@ -188,7 +194,7 @@ def patched(namespace: Mapping[str, Any]) -> tuple[str, ...]:
     """
     return tuple(
         name
-        for patch in PATCHES
+        for patch in (*PATCHES, *DRIVERS)
         if patch.green == namespace["__name__"]
         for name in patch.names
         if name in namespace
