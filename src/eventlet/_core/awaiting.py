@@ -44,18 +44,25 @@ class ThreadFuture(asyncio.Future[Any]):
         super().__init__(loop=loop)
         self._interrupt = interrupt
         self._reason: Any = None
+        self._told: GreenletExit | None = None
+        self._has_ended = False
         link(self._thread_ended)
 
     def cancel(self, msg: Any = None) -> bool:
-        """Kill the green thread; the future is cancelled when that has ended."""
-        if self.done():
+        """Kill the green thread; the future is cancelled when that has ended.
+
+        False when it has ended already: a task that awaits this is then cancelled by itself.
+        """
+        if self.done() or self._has_ended:
             return False
         self._reason = msg
-        self._interrupt(GreenletExit())
+        self._told = GreenletExit()
+        self._interrupt(self._told)
         return True
 
     def _thread_ended(self, thread: Any) -> None:
         # In the thread that ends: perhaps in another OS thread, perhaps after the loop.
+        self._has_ended = True
         loop = self.get_loop()
         if not loop.is_closed():
             loop.call_soon_threadsafe(self._take_outcome, thread)
@@ -64,10 +71,13 @@ class ThreadFuture(asyncio.Future[Any]):
         if self.done():
             return
         exc = thread._exc
-        if exc is None:
-            self.set_result(thread._value)
-        elif isinstance(exc, GreenletExit):
+        told, self._told = self._told, None  # its traceback refers to the thread's frames
+        # A kill that came too late was raised nowhere; it must not be lost.
+        missed = told is not None and told.__traceback__ is None
+        if missed or isinstance(exc, GreenletExit):
             super().cancel(self._reason)
+        elif exc is None:
+            self.set_result(thread._value)
         elif isinstance(exc, StopIteration):
             error = RuntimeError("a green thread raised StopIteration, which no await can pass on")
             error.__cause__ = exc

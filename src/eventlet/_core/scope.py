@@ -23,6 +23,7 @@ was nested in it belongs to its parent from then on.
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from math import inf
 from types import TracebackType
 from typing import Any, Self
 
@@ -64,6 +65,9 @@ class CancelScope:
             never.
         shield: hide the cancellation of the scopes around this one.
 
+    Raises:
+        TypeError, ValueError: the deadline is no moment; NaN is none.
+
     Attributes:
         cancel_called: whether it was cancelled, by `cancel` or by its deadline.
         cancelled_caught: whether its `with` statement ended by catching `Cancelled`.
@@ -74,7 +78,7 @@ class CancelScope:
         self.cancel_called = False
         self.cancelled_caught = False
         self.reason: object = None
-        self._deadline = deadline
+        self._deadline = _checked(deadline)
         self._shield = shield
         self._parent: CancelScope | None = None
         self._children: dict[CancelScope, None] = {}  # sets in order: who came first is told first
@@ -108,7 +112,7 @@ class CancelScope:
 
     @deadline.setter
     def deadline(self, deadline: float | None) -> None:
-        self._deadline = deadline
+        self._deadline = _checked(deadline)
         self._on_its_hub(self._rearm)
 
     @property
@@ -350,3 +354,13 @@ def fail_after(seconds: float | None, *, shield: bool = False) -> CancelScope:
 
 def _moment(seconds: float | None) -> float | None:
     return None if seconds is None else get_hub().clock() + seconds
+
+
+def _checked(deadline: float | None) -> float | None:
+    """Return a deadline that has a place among the timers; NaN would put them all out of order."""
+    try:
+        if deadline is None or deadline <= inf:
+            return deadline
+    except TypeError:
+        raise TypeError(f"a deadline is a number of seconds or None, not {deadline!r}") from None
+    raise ValueError(f"a deadline is a number of seconds or None, not {deadline!r}")

@@ -382,6 +382,39 @@ def test_cancelling_the_await_kills_the_green_thread_and_waits_for_it(
 
 
 @RUNNERS
+@pytest.mark.parametrize("when", ["before it goes on", "while it runs", "after its end"])
+def test_a_cancellation_that_comes_too_late_for_the_green_thread_is_not_lost(
+    run_main: Callable[..., Any], when: str
+) -> None:
+    async def main() -> bool:
+        loop = asyncio.get_running_loop()
+        event = Event()
+
+        def work() -> str:
+            event.wait()
+            if when == "while it runs":
+                task.cancel()
+            if when == "after its end":
+                loop.call_soon(task.cancel)
+            return "the end"
+
+        async def work_and_wait() -> None:
+            await to_green(work)
+            await asyncio.sleep(60)
+
+        task = asyncio.ensure_future(work_and_wait())
+        await asyncio.sleep(0.002)
+        event.send()
+        if when == "before it goes on":
+            task.cancel()
+        async with asyncio.timeout(5):
+            await asyncio.wait({task})
+        return task.cancelled()
+
+    assert run_main(main())
+
+
+@RUNNERS
 def test_asyncio_timeout_ends_green_code(run_main: Callable[..., Any]) -> None:
     async def main() -> None:
         async with asyncio.timeout(0.005):

@@ -945,6 +945,25 @@ def test_a_thread_that_ends_inside_a_scope_can_be_told_no_more() -> None:
         numbers.close()
 
 
+@pytest.mark.parametrize(
+    ("deadline", "error"), [(float("nan"), ValueError), ("soon", TypeError), (object(), TypeError)]
+)
+def test_a_deadline_that_is_no_moment_is_refused(deadline: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="a deadline is a number of seconds or None"):
+        CancelScope(deadline=deadline)
+    with pytest.raises(error, match="a deadline is a number of seconds or None"):
+        fail_at(deadline)
+    with pytest.raises(error):
+        move_on_after(deadline)
+    with CancelScope(deadline=get_hub().clock() + LONG) as scope:
+        with pytest.raises(error, match="a deadline is a number of seconds or None"):
+            scope.deadline = deadline
+
+        sleep(SOON)
+
+    assert not scope.cancel_called
+
+
 def test_repr_tells_the_state() -> None:
     with CancelScope(shield=True) as scope:
         assert repr(scope) == "<CancelScope shielded, deadline None>"
