@@ -7,7 +7,9 @@ from inspect import iscoroutinefunction
 from typing import Any, TypeVarTuple
 
 from eventlet._aio import signal_handlers
+from eventlet._resolver import system_getaddrinfo, system_getnameinfo
 from eventlet.green.selectors import DefaultSelector
+from eventlet.greenthread import spawn
 
 __all__ = ["EventLoop"]
 
@@ -49,6 +51,23 @@ class EventLoop(asyncio.SelectorEventLoop):
     def _is_waiting(self) -> bool:
         """Whether the loop runs and the caller is not in it: then its greenlet is parked."""
         return self.is_running() and asyncio._get_running_loop() is not self
+
+    async def getaddrinfo(
+        self,
+        host: bytes | str | None,
+        port: bytes | str | int | None,
+        *,
+        family: int = 0,
+        type: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+    ) -> Any:
+        """Ask the OS resolver, as every loop does; the arguments are those of `socket`."""
+        return await spawn(system_getaddrinfo, host, port, family, type, proto, flags)
+
+    async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> Any:
+        """Ask the OS resolver, as every loop does; the arguments are those of `socket`."""
+        return await spawn(system_getnameinfo, sockaddr, flags)
 
     def add_signal_handler(self, sig: int, callback: Callable[[*Ts], object], *args: *Ts) -> None:
         """Have the loop call `callback` after each signal `sig`.

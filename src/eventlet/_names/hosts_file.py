@@ -38,8 +38,7 @@ class HostsFile:
         Args:
             name: as asked for; upper and lower case are the same.
             families: AF_INET, AF_INET6 or both.
-            multi: whether all lines with the name count, or the first. Who asks for both
-                families gets all.
+            multi: whether all lines with the name count, or the first alone.
 
         Raises:
             LookupFailed: there is no such name, or it has no address of these families.
@@ -54,7 +53,7 @@ class HostsFile:
         ]
         if not fitting:
             raise LookupFailed(Miss.NOT_FOUND)
-        if not multi and len(families) == 1:
+        if not multi:
             del fitting[1:]
         names = [each for line, _address in fitting for each in line.names]
         canonical, *others = names

@@ -192,7 +192,7 @@ def _common_bits(path: _Path) -> int:
     """
     assert path.source is not None
     common = 128 - (path.destination ^ path.source).bit_length()
-    if path.address.family == socket.AF_INET and common - 96 < path.subnet_bits:
+    if path.address.family == socket.AF_INET and not 0 < path.subnet_bits <= common - 96:
         return 0
     return common
 

@@ -113,8 +113,8 @@ def parse_resolv_conf(
 
 def _statements(text: str) -> Iterator[tuple[str, list[str]]]:
     for line in text.splitlines():
-        if line[:1] in ("#", ";", ""):
-            continue
+        if line[:1] in ("#", ";", "", " ", "\t"):
+            continue  # a keyword stands at the very beginning, or the line does not count
         keyword, *values = line.split() or [""]
         if values:
             yield keyword, values

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import RunIsolated
+from eventlet import _resolver
+from eventlet._names.default import DEFAULT, load_default
+from eventlet.convenience import connect, listen
+from eventlet.green import socket as green_socket
+from eventlet.greenio import GreenSocket
 
+from tests.conftest import RunIsolated
+from tests.unit.names.dns_server import DnsServer, Zone, make_names, running_server
+
+RECORDS = {
+    ("here.test", "A"): ["127.0.0.1"],
+    ("1.0.0.127.in-addr.arpa", "PTR"): ["here.test."],
+}
 LOADED = "any(name.startswith('__patched_module_dns') for name in sys.modules)"
 
 
@@ -132,3 +145,42 @@ def test_trap20_names_have_os_threads_of_their_own(run_isolated: RunIsolated) ->
         """,
         env={"EVENTLET_NO_GREENDNS": "yes"},
     )
+
+
+# -- who uses it -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DnsServer]:
+    """Have a server of ours asked for every name in this process."""
+    monkeypatch.delenv("EVENTLET_NO_GREENDNS", raising=False)
+    with running_server(Zone(RECORDS)) as running:
+        monkeypatch.setattr(DEFAULT, "names", make_names(tmp_path, running.port))
+        before = _resolver.plug_in(load_default)
+        yield running
+        _resolver.plug_in(before)
+
+
+def test_the_green_socket_module_asks_the_server(server: DnsServer) -> None:
+    host: tuple[str, list[str], list[str]] = ("here.test", [], ["127.0.0.1"])
+    found = green_socket.getaddrinfo("here.test", 80, 0, socket.SOCK_STREAM)
+
+    assert found == [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))]
+    assert green_socket.gethostbyname("here.test") == "127.0.0.1"
+    assert green_socket.gethostbyname_ex("here.test") == host
+    assert green_socket.gethostbyaddr("127.0.0.1") == host
+    assert green_socket.getfqdn("127.0.0.1") == "here.test"
+    assert green_socket.getnameinfo(("127.0.0.1", 9), socket.NI_NUMERICSERV) == ("here.test", "9")
+
+
+def test_green_sockets_ask_the_server(server: DnsServer) -> None:
+    with listen(("here.test", 0)) as listener:
+        port = listener.getsockname()[1]
+        for make in (connect, green_socket.create_connection):
+            with make(("here.test", port)) as client:
+                assert client.getpeername() == ("127.0.0.1", port)
+    with GreenSocket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("here.test", 0))
+        sock.sendto(b"data", ("here.test", sock.getsockname()[1]))
+        assert sock.recv(10) == b"data"
+    assert set(server.asked) == {("A", "here.test"), ("AAAA", "here.test")}
