@@ -237,13 +237,14 @@ class Line:
                 continue
             place = self.jobs.popleft()
             failure = self._do(place)
+            forget_locals(thread)
             if (
                 getrefcount(thread) > references
                 or getweakrefcount(thread) > weak_references
                 or len(thread._links) > 1
                 or thread._scope is not None  # a cancel scope that the job did not leave
                 or self.hub.forked_thread is thread
-                or (thread.__dict__ and not _forgets(thread))
+                or thread.__dict__
             ):
                 if failure is not None:
                     raise failure
@@ -399,12 +400,6 @@ def ordered_results(
     line = Line(hub, function, iter(source), size)
     line.start()
     return OrderedResults(line)
-
-
-def _forgets(thread: Any) -> bool:
-    """Whether a green thread has no attributes left once its locals are dropped."""
-    forget_locals(thread)
-    return not thread.__dict__
 
 
 def _without_own_frame(exc: Any) -> Any:

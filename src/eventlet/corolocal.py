@@ -1,8 +1,11 @@
 """Variables that each green thread has for itself, like `threading.local`.
 
-The values live in the greenlet's own dictionary, in a table of `local` objects. So they go
-when the greenlet goes, also when a value refers back to it; and `forget_locals` gives a
-worker that takes its next job a clean start.
+Each greenlet has a *place*, an object of its own; a `local` holds the values of every place.
+So a value that refers back to its `local` goes with that. What a green thread has set goes when
+it ends, also when a value refers back to the green thread, because it gives up its place then;
+`forget_locals` does the same for a worker that takes its next job. A plain greenlet takes its
+place along when it goes. Only values that refer back to a plain greenlet stay, until the next
+look for those that are dead.
 """
 
 from collections.abc import Callable
@@ -12,9 +15,12 @@ from weakref import ReferenceType, ref
 
 from greenlet import getcurrent
 
+from eventlet._core.thread import SpawnedGreenlet
+
 __all__ = ["forget_locals", "get_ident", "local"]
 
-_TABLE: Final = "eventlet.corolocal"
+_FIRST_LOOK: Final = 64
+"""How many places a `local` has values for when it first looks for dead greenlets."""
 
 
 def get_ident() -> int:
@@ -22,18 +28,38 @@ def get_ident() -> int:
     return id(getcurrent())
 
 
+class _Place:
+    """What stands for one greenlet in every `local`.
+
+    Attributes:
+        thread: the greenlet, if it is a plain one, which does not tell when it has ended.
+    """
+
+    __slots__ = ("__weakref__", "thread")
+
+    def __init__(self, thread: Any) -> None:
+        self.thread = None if isinstance(thread, SpawnedGreenlet) else ref(thread)
+
+
 class _Values(dict[str, Any]):
-    """The attributes of one `local` in one greenlet, and what ends them with the `local`."""
+    """The attributes of one `local` in one greenlet, and what ends them with the greenlet."""
 
-    __slots__ = ("owner",)
+    __slots__ = ("place",)
 
-    owner: "ReferenceType[local]"
+    place: ReferenceType[_Place]
 
 
-class _Table(dict[int, _Values]):
-    """The values of one greenlet: id of a `local` -> its attributes."""
+class _Everywhere(dict[int, _Values]):
+    """The values of one `local`: id of a place -> attributes.
 
-    __slots__ = ("__weakref__",)
+    Attributes:
+        limit: how many there may be until those of dead greenlets are looked for.
+    """
+
+    __slots__ = ("__weakref__", "limit")
+
+    def __init__(self) -> None:
+        self.limit = _FIRST_LOOK
 
 
 class local:  # noqa: N801  # named like threading.local
@@ -47,6 +73,7 @@ class local:  # noqa: N801  # named like threading.local
     """
 
     _local__arguments: tuple[tuple[Any, ...], dict[str, Any]]
+    _local__everywhere: _Everywhere
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Make the object; the caller's `__init__` runs as for every class."""
@@ -54,6 +81,7 @@ class local:  # noqa: N801  # named like threading.local
             raise TypeError(f"{cls.__name__}() takes no arguments: the class has no __init__")
         self = object.__new__(cls)
         object.__setattr__(self, "_local__arguments", (args, kwargs))
+        object.__setattr__(self, "_local__everywhere", _Everywhere())
         _add_values(self)
         return self
 
@@ -78,6 +106,10 @@ class local:  # noqa: N801  # named like threading.local
 
     def __delattr__(self, name: str) -> None:
         values = _values_of(self)
+        if name == "__dict__":
+            raise AttributeError(
+                f"{type(self).__name__!r} object attribute '__dict__' is read-only"
+            )
         if _is_data_descriptor(type(self), name):
             object.__delattr__(self, name)
         elif name in values:
@@ -88,15 +120,15 @@ class local:  # noqa: N801  # named like threading.local
 
 def forget_locals(thread: Any) -> None:
     """Drop the values that every `local` has in a greenlet, as if it had just begun."""
-    vars(thread).pop(_TABLE, None)
+    thread._place = None
 
 
 def _values_of(owner: local) -> _Values:
-    table = getcurrent().__dict__.get(_TABLE)
-    if table is not None:
-        values: _Values | None = table.get(id(owner))
-        if values is not None:
-            return values
+    everywhere = _everywhere_of(owner, "_local__everywhere")
+    try:
+        return everywhere[id(getcurrent()._place)]  # type: ignore[attr-defined,no-any-return]  # ours
+    except (AttributeError, KeyError):
+        pass  # the first use in this greenlet
     values = _add_values(owner)
     args, kwargs = object.__getattribute__(owner, "_local__arguments")
     initialise: Callable[..., None] = type(owner).__init__
@@ -104,22 +136,44 @@ def _values_of(owner: local) -> _Values:
         try:
             initialise(owner, *args, **kwargs)
         except BaseException:
-            vars(getcurrent())[_TABLE].pop(id(owner), None)  # the next use tries again
+            everywhere.pop(id(values.place()), None)  # the next use tries again
             raise
     return values
 
 
+_everywhere_of: Final = object.__getattribute__
+
+
 def _add_values(owner: local) -> _Values:
-    table: _Table = vars(getcurrent()).setdefault(_TABLE, _Table())
-    values = table[id(owner)] = _Values()
-    values.owner = ref(owner, partial(_drop_values, ref(table), id(owner)))
+    everywhere: _Everywhere = _everywhere_of(owner, "_local__everywhere")
+    if len(everywhere) >= everywhere.limit:
+        _drop_those_of_the_dead(everywhere)
+    thread: Any = getcurrent()
+    place: _Place | None = getattr(thread, "_place", None)
+    if place is None:
+        place = thread._place = _Place(thread)
+    values = _Values()
+    values.place = ref(place, partial(_drop_values, ref(everywhere), id(place)))
+    everywhere[id(place)] = values
     return values
 
 
-def _drop_values(table: "ReferenceType[_Table]", key: int, _owner: object) -> None:
-    living = table()
+def _drop_values(everywhere: "ReferenceType[_Everywhere]", key: int, _place: object) -> None:
+    living = everywhere()
     if living is not None:
         living.pop(key, None)
+
+
+def _drop_those_of_the_dead(everywhere: _Everywhere) -> None:
+    """Drop values that keep their greenlet, which keeps their place."""
+    for key, values in tuple(everywhere.items()):
+        place = values.place()
+        if place is None or place.thread is None:
+            continue
+        thread = place.thread()
+        if thread is None or thread.dead:
+            everywhere.pop(key, None)
+    everywhere.limit = max(_FIRST_LOOK, 2 * len(everywhere))
 
 
 def _is_data_descriptor(cls: type, name: str) -> bool:

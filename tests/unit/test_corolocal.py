@@ -7,7 +7,7 @@ import weakref
 from typing import Any
 
 import pytest
-from greenlet import getcurrent
+from greenlet import getcurrent, greenlet
 
 from eventlet._unpatched import start_new_thread
 from eventlet.corolocal import forget_locals, get_ident, local
@@ -17,6 +17,8 @@ from eventlet.queue import Queue
 
 class Thing:
     """Something a weak reference can watch."""
+
+    local: local
 
 
 def test_each_green_thread_has_its_own_values() -> None:
@@ -72,6 +74,8 @@ def test_the_dictionary_is_that_of_the_current_green_thread() -> None:
 def test_the_dictionary_cannot_be_replaced() -> None:
     with pytest.raises(AttributeError, match="read-only"):
         local().__dict__ = {}
+    with pytest.raises(AttributeError, match="read-only"):
+        del local().__dict__
 
 
 def test_arguments_need_an_init() -> None:
@@ -193,6 +197,33 @@ def test_a_value_that_refers_to_its_greenlet_goes_too() -> None:
         return weakref.ref(getcurrent())
 
     dead = spawn(work).wait()
+    gc.collect()
+
+    assert dead() is None
+
+
+def test_values_of_dead_plain_greenlets_that_refer_to_them_do_not_pile_up() -> None:
+    mine = local()
+    alive: weakref.WeakSet[greenlet] = weakref.WeakSet()
+
+    def work() -> None:
+        mine.thread = getcurrent()
+        alive.add(getcurrent())
+
+    for _ in range(500):
+        greenlet(work).switch()
+    gc.collect()
+
+    assert len(alive) < 100
+
+
+def test_a_value_that_refers_to_its_local_goes_with_it() -> None:
+    thing = Thing()
+    thing.local = local()
+    thing.local.thing = thing
+    dead = weakref.ref(thing)
+
+    del thing
     gc.collect()
 
     assert dead() is None

@@ -56,12 +56,14 @@ class SpawnedGreenlet(greenlet.greenlet):
         "_kwargs",
         "_number",
         "_origin",
+        "_place",
         "_scope",
         "_ticket",
     )
 
     _scope: Any  # the innermost cancel scope; see `scope`
     _ticket: Ticket | None
+    _place: Any  # what stands for it in every `corolocal.local`
     _function: Callable[..., Any] | None
 
     def __init__(
@@ -110,6 +112,7 @@ class SpawnedGreenlet(greenlet.greenlet):
     def _finish(self, exc: BaseException | None) -> None:
         if self._hub.forked_thread is self:
             end_forked_child(exc)
+        self._place = None
 
     def abandon(self, exc: BaseException) -> None:
         """End this thread before it starts: it is dead afterwards and never runs."""
