@@ -5,6 +5,7 @@ python -m tests.stdlib --python .venv-3.13/bin/python test_socket test_ssl
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,8 @@ from tests.stdlib.report import (
 def main(arguments: list[str] | None = None) -> int:
     """Run, print and judge; the exit status is 0 when every difference is expected."""
     options = parse(arguments)
+    if "/" in options.python:  # the workers have another working directory
+        options.python = os.path.abspath(options.python)
     version = version_of(options.python)
     work: Path = options.work / version
     work.mkdir(parents=True, exist_ok=True)
