@@ -20,12 +20,12 @@ from weakref import WeakValueDictionary
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from eventlet._core.current import get_hub
+from eventlet._core.fork import lineage
 from eventlet._core.thread import GreenThread
 from eventlet._core.wait_queue import WaitQueue
 from eventlet._core.waiting import give_up_ticket, ticket_here, wait_here
 from eventlet._patching.old_locks import noted_sentinel
 from eventlet._unpatched import get_ident as native_ident
-from eventlet._unpatched import getpid
 from eventlet._unpatched import main_thread as os_main_thread
 from eventlet.corolocal import local
 from eventlet.lock import Lock
@@ -76,6 +76,11 @@ def get_ident(gr: Any = None) -> int:
     return ident
 
 
+def thread_of(ident: int) -> greenlet | None:
+    """Return the green thread with an ident of ours; None for any other."""
+    return _idents.threads.get(ident)
+
+
 def pthread_kill(thread_id: int, signalnum: int) -> None:
     """Send a signal to the OS thread that a thread runs in.
 
@@ -118,13 +123,13 @@ class _Threads:
         self.forget()
 
     def forget(self) -> None:
-        self.pid = getpid()
+        self.lineage = lineage()
         self.running = 0
         self.awaited: set[_ThreadHandle] = set()
 
     def of_this_process(self) -> "_Threads":
         """Return itself, emptied in a forked child: the threads of the parent are not here."""
-        if self.pid != getpid():
+        if self.lineage != lineage():
             self.forget()
         return self
 
@@ -209,7 +214,11 @@ def _report(exc: BaseException, function: object) -> None:
             sys.stderr.write(f"{message}: {function!r}\n{''.join(format_exception(exc))}")
         return
     hook: Any = sys.unraisablehook
-    hook(_Unraisable(type(exc), exc, exc.__traceback__, message, function))
+    if sys.version_info >= (3, 13):  # from then on the function is in the message
+        told = _Unraisable(type(exc), exc, exc.__traceback__, f"{message} {function!r}", None)
+    else:
+        told = _Unraisable(type(exc), exc, exc.__traceback__, message, function)
+    hook(told)
 
 
 def exit() -> NoReturn:
@@ -298,7 +307,7 @@ class _ThreadHandle:
     """A thread that can be joined."""
 
     def __init__(self) -> None:
-        self._pid = getpid()
+        self._lineage = lineage()
         self._ident: int | None = None
         self._done = False
         self._waiters = WaitQueue()
@@ -310,7 +319,7 @@ class _ThreadHandle:
 
     def is_done(self) -> bool:
         """Whether the thread has ended, or stayed behind in the process that forked."""
-        if not self._done and self._pid != getpid():
+        if not self._done and self._lineage != lineage():
             self._done = self._ident != get_ident()
         return self._done
 
@@ -339,6 +348,13 @@ class _ThreadHandle:
             self._waiters.discard(ticket)
 
     def _set_done(self) -> None:
+        """Note that the thread has ended, or shall count as ended.
+
+        Raises:
+            RuntimeError: it was not started.
+        """
+        if self._ident is None:
+            raise RuntimeError("thread not started")
         self._done = True
         _threads.awaited.discard(self)
         self._waiters.wake_all()
