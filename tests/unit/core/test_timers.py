@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from eventlet._core import timers as timers_module
 from eventlet._core.current import get_hub
-from eventlet._core.thread import GreenThread
+from eventlet._core.thread import GreenThread, throw_into
 from eventlet._core.timers import PURGE_MINIMUM, Timer, Timers
 from eventlet._core.wait_queue import EXPIRED, PENDING, SPENT, WOKEN, Ticket, wake
 from eventlet.greenthread import sleep, spawn
@@ -245,6 +245,20 @@ def test_parks_that_end_early_do_not_pile_up() -> None:
         hub.park(ticket, 3600)
         highest = max(highest, len(hub.timers.heap))
     assert highest <= 2 * PURGE_MINIMUM + 10
+
+
+def test_parks_that_are_interrupted_do_not_pile_up() -> None:
+    hub = get_hub()
+    threads = [spawn(sleep, 3600) for _ in range(3 * PURGE_MINIMUM)]
+    sleep(0)
+    before = len(hub.timers.heap)
+
+    for thread in threads:
+        throw_into(thread, greenlet.GreenletExit())
+    sleep(0)
+
+    assert all(thread.dead for thread in threads)
+    assert len(hub.timers.heap) <= before - 3 * PURGE_MINIMUM + PURGE_MINIMUM
 
 
 def test_a_timer_added_during_a_purge_survives() -> None:
