@@ -38,6 +38,8 @@ def apply(switches: Iterable[str], remove_unpatchable: bool) -> None:
         for name in patch.names:
             if name in vars(real) and name in vars(green):
                 LEDGER.set(real, name, getattr(green, name))
+        if patch.module == "ssl":  # the class stays, for those who took it, and for its contexts
+            LEDGER.set(real.SSLContext, "sslsocket_class", green.GreenSSLSocket)
     if "thread" in chosen:
         patch_locks(LEDGER.set, importlib.import_module("threading"))
     _processes.follow_patches(LEDGER.set)

@@ -118,7 +118,7 @@ PATCHES = (
         "ssl",
         "eventlet.green.ssl",
         (
-            *("SSLContext", "SSLSocket", "wrap_socket", "create_default_context"),
+            *("SSLSocket", "wrap_socket", "create_default_context"),
             *("_create_default_https_context", "_create_stdlib_context"),
             *("_create_unverified_context", "get_server_certificate"),
         ),
