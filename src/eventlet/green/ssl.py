@@ -15,10 +15,9 @@ would hold up everybody behind it; the first I/O does.
 """
 
 import errno
-import os
 import ssl as _ssl_module
 from collections.abc import Callable
-from socket import SO_ERROR, SOL_SOCKET
+from socket import MSG_DONTWAIT, MSG_PEEK
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +120,8 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
         self, deadline: float | None, call: Callable[..., Any], *args: Any, reading: bool
     ) -> Any:
         """Make a TLS call, waiting for whichever side OpenSSL wants."""
+        if self._desc is None:
+            self._bind_record()
         while True:
             try:
                 return call(*args)
@@ -183,6 +184,8 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
             self._handshake_lock.release()
 
     def _shake_hands(self, deadline: float | None) -> None:
+        if self._desc is None:
+            self._bind_record()
         while True:
             self._checkClosed()
             if self._sslobj is None:
@@ -312,9 +315,10 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
                 return self._wrap_accepted(plain), address
             except ConnectionResetError:
                 plain.close()
-            except BaseException:
+            except BaseException as exc:
                 plain.close()
-                raise
+                if not _had_left_data(exc):
+                    raise
 
     def _wrap_accepted(self, plain: GreenSocket) -> Any:
         return self.context.wrap_socket(
@@ -326,15 +330,28 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
 
 
 def _raise_reset(sock: Any) -> None:
-    """Raise ConnectionResetError if that is what has become of a socket to be wrapped."""
+    """Raise ConnectionResetError if that is what has become of a socket to be wrapped.
+
+    Not while there is data to read: that is for the standard code to refuse.
+    """
     try:
         sock.getpeername()
     except OSError as exc:
         if exc.errno != errno.ENOTCONN:
             return
-        code = sock.getsockopt(SOL_SOCKET, SO_ERROR)
-        if code == errno.ECONNRESET:
-            raise ConnectionResetError(code, os.strerror(code)) from None
+    else:
+        return
+    try:
+        sock.recv(1, MSG_PEEK | MSG_DONTWAIT)
+    except ConnectionResetError:
+        raise
+    except OSError:
+        return  # it is not connected yet, or listens
+
+
+def _had_left_data(exc: BaseException) -> bool:
+    """Whether a socket could not be wrapped because its peer sent data and a reset."""
+    return isinstance(exc, _ssl_module.SSLError) and exc.errno == errno.ENOTCONN
 
 
 def _forward(name: str) -> property:

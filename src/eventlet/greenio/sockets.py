@@ -2,8 +2,10 @@
 
 Theory of operation
 -------------------
-A `GreenSocket` is a real socket (a subclass), always non-blocking for the kernel. Every
-call is tried first; only EAGAIN, or the belief that it would come, parks (see
+A `GreenSocket` is a real socket (a subclass), non-blocking for the kernel from its first
+call that could wait. Until then a fresh one has the mode that the user asked for, so that a
+child process which gets it, as its standard input perhaps, finds it blocking. Every call is
+tried first; only EAGAIN, or the belief that it would come, parks (see
 `_core.descriptor`). The user's mode is emulated: `_timeout` is None (blocking), 0.0
 (non-blocking: errors such as EAGAIN surface) or a number of seconds, total for a call.
 
@@ -83,7 +85,8 @@ class GreenSocket(WaitingSocket):
     Args:
         family: address family, or an existing socket to wrap; its timeout is inherited.
         args: type, protocol and file number, as `socket.socket` takes them.
-        set_nonblocking: put the descriptor in non-blocking mode; on unless the caller has.
+        set_nonblocking: put the descriptor of a wrapped socket in non-blocking mode at once,
+            and not at the first call that could wait.
         kwargs: the same by name.
     """
 
@@ -344,6 +347,8 @@ class GreenSocket(WaitingSocket):
         fileno = _regular_fileno(file)
         if fileno is None:
             return self._sendfile_by_send(file, offset, count)
+        if self._desc is None:
+            self._bind_record()
         deadline, total = self._deadline(), 0
         try:
             while count is None or total < count:

@@ -23,6 +23,7 @@ from eventlet.greenio.records import Records
 __all__ = ["WaitingSocket", "get_family", "get_proto", "get_type", "spend_budget"]
 
 _set_c_blocking = base_socket.setblocking
+_get_c_timeout = base_socket.gettimeout
 
 get_family: Callable[[Any], int] = base_socket.family.__get__
 get_type: Callable[[Any], int] = base_socket.type.__get__
@@ -37,21 +38,22 @@ class WaitingSocket(real_socket):
     _timeout: float | None = None
     _exact: bool | None = None
     _wrapped: Any = None
+    _is_alone = False  # whether nobody else can have the file, so that its mode is ours alone
 
     def __init__(
         self, family: Any = socket.AF_INET, *args: Any, set_nonblocking: bool = True, **kwargs: Any
     ) -> None:
         if isinstance(family, (int, type(None))):
             self._open(-1 if family is None else family, *args, **kwargs)
-            opened = kwargs.get("fileno") is None and len(args) < 3
-            timeout = base_socket.gettimeout(self)  # the default, or 0 for SOCK_NONBLOCK
+            self._is_alone = opened = kwargs.get("fileno") is None and len(args) < 3
+            timeout = _get_c_timeout(self)  # the default, or 0 for SOCK_NONBLOCK
         else:
             self._wrap(family)
             timeout = family.gettimeout()
             opened = not isinstance(family, WaitingSocket)
-        if self.fileno() >= 0:
-            if set_nonblocking:
+            if set_nonblocking and self.fileno() >= 0:
                 _set_c_blocking(self, False)
+        if self.fileno() >= 0:
             if opened:
                 hubs.notify_opened(self.fileno())
             else:
@@ -110,9 +112,14 @@ class WaitingSocket(real_socket):
         return records
 
     def _bind_record(self) -> Descriptor | None:
-        """Return the record to use for a blocking call; None means: make the raw call."""
+        """Return the record to use for a blocking call; None means: make the raw call.
+
+        From here on the kernel never blocks.
+        """
         if self._timeout == 0.0 or self.fileno() < 0:
             return None
+        if _get_c_timeout(self) != 0.0:
+            _set_c_blocking(self, False)
         self._desc = self._find_records().here()
         return self._desc
 
@@ -238,8 +245,22 @@ class WaitingSocket(real_socket):
                 raise ValueError(f"Timeout value out of range: {value!r} is negative")
         else:
             value = None
+        if self.fileno() < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        self._set_kernel_mode(value is None)
         self._timeout = value
         self._desc = None  # the next call binds again, or stays raw
+
+    def _set_kernel_mode(self, blocking: bool) -> None:
+        """Give the file the mode that the user sees, for those who inherit it.
+
+        Once it was used, it stays non-blocking.
+        """
+        if not blocking:
+            if _get_c_timeout(self) != 0.0:
+                _set_c_blocking(self, False)
+        elif self._is_alone and self._records is None and _get_c_timeout(self) is not None:
+            _set_c_blocking(self, True)
 
     def gettimeout(self) -> float | None:
         """Return what `settimeout` set: seconds, None or 0.0."""
@@ -305,6 +326,7 @@ class WaitingSocket(real_socket):
     def dup(self) -> Any:
         """Return a green socket on a duplicate of the descriptor, with the same timeout."""
         fd = os.dup(self.fileno())
+        self._is_alone = False
         copy = type(self)(get_family(self), get_type(self), get_proto(self), fileno=fd)
         copy.settimeout(self.gettimeout())
         return copy

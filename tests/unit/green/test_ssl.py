@@ -214,6 +214,31 @@ def test_accept_passes_over_clients_that_have_reset_their_connection(tls_listene
     client.close()
 
 
+def test_data_before_a_reset_is_refused_and_does_not_end_the_accept_loop(
+    tls_listener: Any,
+) -> None:
+    with listen(("127.0.0.1", 0)) as listener:
+        accepted = []
+        for address in (listener.getsockname(), tls_listener.getsockname()):
+            rude = GreenSocket()
+            rude.connect(address)
+            rude.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            if not accepted:
+                accepted.append(listener.accept()[0])
+            rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            rude.close()
+        with pytest.raises(ssl.SSLError, match="before TLS handshake with data") as caught:
+            make_server_context().wrap_socket(accepted[0], server_side=True)
+        assert caught.value.errno == errno.ENOTCONN
+        assert accepted[0].fileno() == -1
+
+    acceptor = spawn(tls_listener.accept)
+    with connect(tls_listener.getsockname()) as plain:
+        server, address = acceptor.wait()
+        assert address == plain.getsockname()
+        server.close()
+
+
 def test_first_io_from_both_sides_at_once_shakes_hands_once(tls_listener: Any) -> None:
     plain = connect(tls_listener.getsockname())
     server, _ = tls_listener.accept()
