@@ -27,6 +27,7 @@ from eventlet._core.waiting import give_up_ticket, ticket_here, wait_here
 from eventlet._patching.old_locks import noted_sentinel
 from eventlet._unpatched import get_ident as native_ident
 from eventlet._unpatched import main_thread as os_main_thread
+from eventlet._unpatched import monotonic
 from eventlet.corolocal import local
 from eventlet.lock import Lock
 
@@ -163,6 +164,12 @@ def _check_call(function: Any, args: Any, kwargs: Any) -> None:
         raise TypeError("optional 3rd arg must be a dictionary")
 
 
+class StartedThread(GreenThread):
+    """A green thread that was started here, and not spawned."""
+
+    __slots__ = ()
+
+
 def _start(
     function: Callable[..., object],
     args: tuple[Any, ...],
@@ -170,7 +177,7 @@ def _start(
     handle: "_ThreadHandle | None",
 ) -> GreenThread:
     hub = get_hub()
-    thread = GreenThread(hub, _run, (function, args, kwargs), depth=4)
+    thread = StartedThread(hub, _run, (function, args, kwargs), depth=4)
     thread.link(_ended, handle)
     hub.start(thread)
     return thread
@@ -248,9 +255,9 @@ _ordinary_shutdown: Any = getattr(real, "_shutdown", None)
 class Sentinel:
     """What `Thread._tstate_lock` is up to Python 3.12: held while a thread runs.
 
-    It looks like a lock, but once released it stays free: everybody who waits to acquire it
-    goes on, and none of them holds it then. `threading` relies on that in `_stop`, and a lock
-    that is handed to the first of several waiters would break it.
+    It is a lock that wakes everybody who waits when it is released. `Thread.join` and the
+    like only want to know that it is free, which `wait` tells; a lock that is handed on from
+    one of them to the next would look held to `Thread._stop`.
     """
 
     def __init__(self) -> None:
@@ -258,7 +265,6 @@ class Sentinel:
 
     def _forget(self) -> None:
         self._is_held = False
-        self._has_ended = False
         self._waiters = WaitQueue()
 
     _at_fork_reinit = _forget
@@ -268,26 +274,31 @@ class Sentinel:
         return self._is_held
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Note that the thread runs, the first time; later park until it has ended."""
-        if not self._is_held:
-            self._is_held = not self._has_ended
-            return True
-        if not blocking:
-            return False
-        ticket = ticket_here()
-        self._waiters.append(ticket)
-        try:
-            if self._is_held:
-                wait_here(ticket, None if timeout < 0 else timeout)
-        finally:
-            give_up_ticket(ticket)
-            self._waiters.discard(ticket)
+        """Hold it: by the thread, from its first step; by anybody else, when that has ended."""
+        deadline = None if timeout < 0 else monotonic() + timeout
+        while self._is_held:
+            left = None if deadline is None else max(deadline - monotonic(), 0)
+            if not self.wait(blocking, left):
+                return False
+        self._is_held = True
+        return True
+
+    def wait(self, blocking: bool = True, timeout: float | None = None) -> bool:
+        """Park until nobody holds it; tell whether that is so."""
+        if self._is_held and blocking:
+            ticket = ticket_here()
+            self._waiters.append(ticket)
+            try:
+                if self._is_held:
+                    wait_here(ticket, timeout)
+            finally:
+                give_up_ticket(ticket)
+                self._waiters.discard(ticket)
         return not self._is_held
 
     def release(self) -> None:
-        """Note that the thread has ended; again, by those who waited, it does nothing."""
+        """Let it go; when the thread has ended, or by who holds it after that."""
         self._is_held = False
-        self._has_ended = True
         self._waiters.wake_all()
 
 

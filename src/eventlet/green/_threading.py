@@ -23,7 +23,7 @@ from eventlet._core.waiting import give_up_ticket, ticket_here, wait_here
 from eventlet._errors import MainloopBlocked
 from eventlet._unpatched import get_ident as native_ident
 from eventlet.event import Event
-from eventlet.green._thread import Sentinel, get_ident
+from eventlet.green._thread import Sentinel, StartedThread, get_ident
 from eventlet.green._thread import _make_thread_handle as make_thread_handle
 from eventlet.green._thread import _ThreadHandle as ThreadHandle
 
@@ -110,7 +110,7 @@ def wait_for_sentinel(ordinary: Callable[..., None]) -> Callable[..., None]:
         if sentinel is None:
             return
         if isinstance(sentinel, Sentinel):
-            if sentinel.acquire(block, timeout):
+            if sentinel.wait(block, None if timeout < 0 else timeout):
                 self._stop()
             return
         if block and existing_hub() is not None:
@@ -182,14 +182,19 @@ def quiet_hook(ordinary: Callable[[Any], object]) -> Callable[[Any], None]:
     return excepthook
 
 
-def green_thread_class(thread_class: Any) -> Any:
-    """Make the class of the `Thread` objects that stand for plain green threads."""
+def green_thread_class(dummy_class: Any) -> Any:
+    """Make the class of the `Thread` objects that stand for plain green threads.
 
-    class _GreenThread(thread_class):  # type: ignore[misc]  # a base known at run time
+    Args:
+        dummy_class: the class `threading` has for threads that it did not start.
+    """
+    thread_class = dummy_class.__base__
+
+    class _GreenThread(dummy_class):  # type: ignore[misc]  # a base known at run time
         """A green thread that was spawned, seen as a thread."""
 
         def __init__(self, thread: GreenThread, active: dict[int, Any]) -> None:
-            super().__init__(name=thread.name, daemon=True)
+            thread_class.__init__(self, name=thread.name, daemon=True)
             self._ident = ident = get_ident(thread)
             self._active = active
             self._green = ref(thread, lambda _: active.pop(ident, None))
@@ -241,6 +246,11 @@ def green_thread_class(thread_class: Any) -> Any:
             """Set the name."""
             self.name = name
 
+    class _Started(_GreenThread):
+        """A green thread that `_thread` has started: a dummy, by its standard name."""
+
+    _Started.__name__ = _Started.__qualname__ = dummy_class.__name__
+    _GreenThread._class_of_started = _Started
     return _GreenThread
 
 
@@ -263,7 +273,10 @@ def current_thread_for(namespace: dict[str, Any]) -> Callable[[], Any]:
             return known
         thread = getcurrent()
         if isinstance(thread, GreenThread):
-            return namespace["_GreenThread"](thread, active)
+            kind = namespace["_GreenThread"]
+            if isinstance(thread, StartedThread):
+                kind = kind._class_of_started
+            return kind(thread, active)
         known = active.get(native_ident())
         if known is not None:
             return known
@@ -303,7 +316,7 @@ def unite(set_attribute: Callable[[Any, str, Any], None], real: Any, green: Any)
     for name, value in tuple(vars(real).items()):
         if not name.startswith("__") and name not in green.__patched__:
             set_attribute(green, name, value)
-    set_attribute(green, "_GreenThread", green_thread_class(real.Thread))
+    set_attribute(green, "_GreenThread", green_thread_class(real._DummyThread))
 
 
 def _give_green_sentinel(

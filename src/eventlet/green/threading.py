@@ -17,7 +17,7 @@ else:
     else:
         Thread._after_fork = _threading.with_fresh_handle(Thread._after_fork)
     excepthook = _threading.quiet_hook(excepthook)
-    _GreenThread = _threading.green_thread_class(Thread)
+    _GreenThread = _threading.green_thread_class(_DummyThread)
     current_thread = _threading.current_thread_for(globals())
 
 __patched__ = patched(globals())

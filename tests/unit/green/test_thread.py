@@ -210,6 +210,23 @@ def test_a_sentinel_is_released_when_its_thread_ends() -> None:
     assert sentinels[0].acquire(timeout=1)
 
 
+def test_a_sentinel_acquired_after_the_end_is_held_and_wakes_all_when_released() -> None:
+    sentinel = _thread.Sentinel()
+    sentinel.acquire()
+    joining = [spawn(sentinel.wait) for _ in range(3)]
+    holder = spawn(sentinel.acquire)
+    sleep(0)
+    sentinel.release()
+
+    assert holder.wait()
+    assert sentinel.locked()
+    assert not sentinel.acquire(False)
+    assert not sentinel.wait(False)
+    assert not sentinel.acquire(timeout=0.001)
+    sentinel.release()
+    assert [each.wait() for each in joining] == [True] * 3
+
+
 @pytest.mark.skipif(not hasattr(real_thread, "_set_sentinel"), reason="gone in Python 3.13")
 def test_a_sentinel_of_an_os_thread_is_the_interpreters() -> None:
     assert isinstance(in_os_thread(thread._set_sentinel), real_thread.LockType)

@@ -148,6 +148,22 @@ def test_a_spawned_green_thread_is_a_thread_while_it_runs() -> None:
     assert me not in threading.enumerate()
 
 
+def test_a_thread_that_threading_did_not_start_is_a_dummy_while_it_runs() -> None:
+    seen: Any = []
+
+    def look() -> None:
+        mine = threading.current_thread()
+        seen.append((mine, isinstance(mine, threading._DummyThread), repr(mine)))
+
+    importlib.import_module("eventlet.green.thread").start_new_thread(look, ())
+    spawn(look).wait()
+
+    assert [is_dummy for _, is_dummy, _ in seen] == [True, True]
+    assert "_DummyThread(" in seen[0][2]
+    assert "_GreenThread(" in seen[1][2]
+    assert not any(each in threading.enumerate() for each, _, _ in seen)
+
+
 def test_a_spawned_green_thread_can_be_joined() -> None:
     found: list[Any] = []
 
