@@ -5,6 +5,7 @@ from collections.abc import Callable
 from types import BuiltinMethodType
 from typing import Any
 
+from eventlet._patching.imports import patch_imports
 from eventlet._patching.old_locks import OLD
 from eventlet._patching.plain_locks import LINES, plain_lock_methods
 from eventlet._patching.reentrant_locks import RECORDS, match_levels, reentrant_lock_methods
@@ -37,6 +38,7 @@ def patch_locks(set_attribute: Callable[[Any, str, Any], None], threading: Any) 
             for name in _METHODS_OF_ITS_LOCK:
                 default = vars(module.Condition).get(name)
                 set_attribute(module.Condition, name, _MethodOfItsLock(name, default))
+    patch_imports(set_attribute)
 
 
 def waiters() -> int:
