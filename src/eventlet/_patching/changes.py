@@ -15,7 +15,7 @@ from eventlet._patching import drivers
 from eventlet._patching.ledger import ABSENT, LEDGER
 from eventlet._patching.locks import forget_locks, patch_locks, waiters
 from eventlet._patching.table import DRIVERS, OPTIONAL, PATCHES, UNPATCHABLE, Patch
-from eventlet.green import _processes, _subprocess, _threading
+from eventlet.green import _processes, _socket, _subprocess, _threading
 
 __all__ = ["apply", "undo"]
 
@@ -102,5 +102,10 @@ def _load(switches: Iterable[str]) -> Iterator[tuple[Patch, ModuleType, ModuleTy
         yield patch, real, importlib.import_module(patch.green)
 
 
-_UNITE = {"subprocess": _subprocess.unite, "threading": _threading.unite}
+_UNITE = {
+    "socket": _socket.unite,
+    "ssl": _socket.unite_tls,
+    "subprocess": _subprocess.unite,
+    "threading": _threading.unite,
+}
 """Modules of which there is one from then on, whichever name it goes by."""

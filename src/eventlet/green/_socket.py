@@ -1,4 +1,4 @@
-"""Connecting by name, for the green `socket` module."""
+"""Connecting by name, for the green `socket` module; and how the real one gets it."""
 
 import socket
 from collections.abc import Callable, Mapping
@@ -6,7 +6,14 @@ from typing import Any
 
 from eventlet._racing import AllFailed, connect_to_any
 
-__all__ = ["make_create_connection"]
+__all__ = ["make_create_connection", "unite", "unite_tls"]
+
+STANDARD = ("create_server", "fromfd", "getfqdn", "socketpair")
+STANDARD_TLS = (
+    *("create_default_context", "_create_default_https_context", "_create_stdlib_context"),
+    *("_create_unverified_context", "get_server_certificate"),
+)
+"""Functions that are green by the names they use, and find them in their own module."""
 
 _DEFAULT_TIMEOUT: Any = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]  # no stub
 
@@ -75,6 +82,34 @@ def make_create_connection(names: Mapping[str, Any]) -> Callable[..., Any]:
             failures.clear()  # their tracebacks refer to this frame
 
     return create_connection
+
+
+def unite(set_attribute: Callable[[Any, str, Any], None], real: Any, green: Any) -> None:
+    """Have the functions of both modules look names up in the real one, which is patched.
+
+    So whoever replaces `socket.socket` or `socket.getaddrinfo` is followed, as by the
+    ordinary functions: proxy libraries do so, and tests.
+
+    Args:
+        set_attribute: like `setattr`; remembers the change.
+        real: the standard module `socket`, whose patched names are set beside this.
+        green: `eventlet.green.socket`.
+    """
+    set_attribute(green, "create_connection", make_create_connection(vars(real)))
+    _share(set_attribute, real, green, STANDARD)
+
+
+def unite_tls(set_attribute: Callable[[Any, str, Any], None], real: Any, green: Any) -> None:
+    """Do what `unite` does for `ssl`."""
+    _share(set_attribute, real, green, STANDARD_TLS)
+
+
+def _share(
+    set_attribute: Callable[[Any, str, Any], None], real: Any, green: Any, names: tuple[str, ...]
+) -> None:
+    for name in names:
+        if hasattr(real, name):
+            set_attribute(green, name, getattr(real, name))
 
 
 def _close(sock: Any) -> None:

@@ -218,7 +218,7 @@ def test_data_before_a_reset_is_refused_and_does_not_end_the_accept_loop(
     tls_listener: Any,
 ) -> None:
     with listen(("127.0.0.1", 0)) as listener:
-        accepted = []
+        accepted: list[Any] = []
         for address in (listener.getsockname(), tls_listener.getsockname()):
             rude = GreenSocket()
             rude.connect(address)
