@@ -93,7 +93,7 @@ class Channel:
     def _renumbered(self, query: Query) -> Query:
         """Return the question with a number that is free on this channel."""
         while query.number in self._open:
-            query = make_query(self._dns, query.name, query.rdtype, query.edns)
+            query = make_query(query.name, query.rdtype, query.edns)
         return query
 
     def _leave(self, asked: Asked) -> None:

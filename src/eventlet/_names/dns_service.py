@@ -9,12 +9,15 @@ caller who is killed or timed out disturbs nobody else; when the last one leaves
 ended. Jobs and sockets belong to a hub, kept answers to the process.
 """
 
+import weakref
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from greenlet import GreenletExit
 
+from eventlet._core.current import get_hub
+from eventlet._core.hub import Hub
 from eventlet._core.thread import GreenThread, throw_soon
 from eventlet._names.cache import Cache
 from eventlet._names.channels import Channels
@@ -126,10 +129,10 @@ class DnsService:
     ) -> dict[str, Found]:
         """Ask the servers, and keep what they say."""
         queries = {
-            rdtype: make_query(dns, name, dns.rdatatype.from_text(rdtype), settings.edns0)
+            rdtype: make_query(name, dns.rdatatype.from_text(rdtype), settings.edns0)
             for rdtype in rdtypes
         }
-        replies = ask_servers(dns, channels, settings, list(queries.values()))
+        replies = ask_servers(channels, settings, list(queries.values()))
         found = {}
         for rdtype, query in queries.items():
             reply = replies.get(query)
@@ -161,9 +164,14 @@ class _Jobs:
     """What one hub is asking for."""
 
     def __init__(self, dns: ModuleType) -> None:
-        self.pid = getpid()
+        self._pid = getpid()
+        self._hub = weakref.ref(get_hub())
         self._channels = Channels(dns)
         self._running: dict[Any, _Job] = {}
+
+    def are_for(self, hub: Hub) -> bool:
+        """Whether these are the jobs of this hub, in this process."""
+        return self._hub() is hub and self._pid == getpid()
 
     def run(
         self,
@@ -200,6 +208,9 @@ class _Jobs:
             job.done.send(exc=exc)
         finally:
             self._forget(key, job)
+            if not job.done.ready():  # ended from outside: nobody shall wait for ever
+                rdtypes: tuple[str, ...] = key[1]
+                job.done.send(dict.fromkeys(rdtypes, Found(_NOTHING, Miss.TRY_AGAIN)))
 
     def _forget(self, key: Any, job: _Job) -> None:
         if self._running.get(key) is job:
@@ -213,7 +224,7 @@ class _Here(local):
 
     def jobs(self) -> _Jobs:
         jobs = self._jobs
-        if jobs is None or jobs.pid != getpid():
+        if jobs is None or not jobs.are_for(get_hub()):
             jobs = self._jobs = _Jobs(LIBRARY.load())
         return jobs
 

@@ -3,12 +3,15 @@
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from typing import Final, NamedTuple
 
-from eventlet._unpatched import base_socket
+from eventlet._unpatched import base_socket, monotonic
 
-__all__ = ["Interface", "own_addresses"]
+__all__ = ["Interface", "OwnAddresses", "own_addresses"]
+
+_KEPT_SECONDS: Final = 1.0
 
 _GET_ADDRESSES: Final = 22
 _NEW_ADDRESS: Final = 20
@@ -27,6 +30,26 @@ class Interface(NamedTuple):
 
     prefix_length: int
     is_deprecated: bool
+
+
+class OwnAddresses:
+    """What `own_addresses` says, asked for at most once a second.
+
+    Args:
+        clock: tells the moment, in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._known: tuple[float, dict[str, Interface]] | None = None
+
+    def read(self) -> dict[str, Interface]:
+        """Return what the kernel said, within the last second."""
+        now = self._clock()
+        known = self._known
+        if known is None or now >= known[0]:
+            self._known = known = (now + _KEPT_SECONDS, own_addresses())
+        return known[1]
 
 
 def own_addresses() -> dict[str, Interface]:

@@ -1,6 +1,7 @@
 """Questions as bytes, and what the bytes that come back say. No sockets, no clock."""
 
 import secrets
+import struct
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -12,6 +13,8 @@ NEXT_SERVER = frozenset({"SERVFAIL", "NOTIMP", "REFUSED"})
 """Codes that say something about the server, not about the name: another may know it."""
 
 _HEADER_BYTES = 12
+_RECURSION_DESIRED = 0x0100
+_OPT = 41
 
 
 class Query(NamedTuple):
@@ -64,13 +67,17 @@ class Records(NamedTuple):
     ttl: int
 
 
-def make_query(dns: ModuleType, name: Any, rdtype: int, edns: bool) -> Query:
-    """Make a question with a number nobody can guess."""
+def make_query(name: Any, rdtype: int, edns: bool) -> Query:
+    """Make a question with a number nobody can guess.
+
+    Source: RFC 1035, section 4.1; RFC 6891, section 6.1.2. Made by hand, since dnspython's way
+    through a message object costs six times as much.
+    """
     number = secrets.randbits(16)
-    message = dns.message.make_query(
-        name, rdtype, use_edns=0 if edns else False, payload=EDNS_BYTES, id=number
-    )
-    return Query(number, message.to_wire(), name, rdtype, edns)
+    header = struct.pack("!6H", number, _RECURSION_DESIRED, 1, 0, 0, int(edns))
+    question = name.to_wire() + struct.pack("!2H", rdtype, 1)
+    option = struct.pack("!B2HIH", 0, _OPT, EDNS_BYTES, 0, 0) if edns else b""
+    return Query(number, header + question + option, name, rdtype, edns)
 
 
 def read_reply(dns: ModuleType, query: Query, wire: bytes) -> Reply | None:

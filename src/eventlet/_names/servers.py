@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterator
-from types import ModuleType
 
 from eventlet._names.channels import Channels
 from eventlet._names.queries import NEXT_SERVER, Query, Reply, make_query
@@ -15,7 +14,7 @@ _rotation = itertools.count()
 
 
 def ask_servers(
-    dns: ModuleType, channels: Channels, settings: DnsSettings, queries: list[Query]
+    channels: Channels, settings: DnsSettings, queries: list[Query]
 ) -> dict[Query, Reply]:
     """Ask until each question has an answer or all attempts are used up.
 
@@ -28,20 +27,18 @@ def ask_servers(
     batches = [[query] for query in queries] if settings.one_at_a_time else [queries]
     replies: dict[Query, Reply] = {}
     for batch in batches:
-        replies.update(_ask_batch(dns, channels, settings, batch))
+        replies.update(_ask_batch(channels, settings, batch))
     return replies
 
 
-def _ask_batch(
-    dns: ModuleType, channels: Channels, settings: DnsSettings, batch: list[Query]
-) -> dict[Query, Reply]:
+def _ask_batch(channels: Channels, settings: DnsSettings, batch: list[Query]) -> dict[Query, Reply]:
     replies: dict[Query, Reply] = {}
     refusals: dict[Query, Reply] = {}
     for server, seconds in _turns(settings):
         deadline = monotonic() + seconds
         missing = [query for query in batch if query not in replies]
         try:
-            came = _ask_server(dns, channels, settings, server, missing, deadline)
+            came = _ask_server(channels, settings, server, missing, deadline)
         except OSError:
             continue  # it is not there, or hung up: the next may answer
         for query, reply in came.items():
@@ -73,7 +70,6 @@ def _turns(settings: DnsSettings) -> Iterator[tuple[Server, float]]:
 
 
 def _ask_server(
-    dns: ModuleType,
     channels: Channels,
     settings: DnsSettings,
     server: Server,
@@ -85,7 +81,7 @@ def _ask_server(
     replies = channels.ask(server, queries, deadline)
     refused = [query for query, reply in replies.items() if reply.code == "FORMERR" and query.edns]
     if refused:
-        plain = [make_query(dns, query.name, query.rdtype, edns=False) for query in refused]
+        plain = [make_query(query.name, query.rdtype, edns=False) for query in refused]
         again = channels.ask(server, plain, deadline)
         for query, sent in zip(refused, plain, strict=True):
             if sent in again:

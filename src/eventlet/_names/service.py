@@ -6,6 +6,7 @@ from typing import Final
 
 from eventlet._names.dns_service import DnsService
 from eventlet._names.hosts_file import parse_hosts
+from eventlet._names.interfaces import OwnAddresses
 from eventlet._names.ordering import AddressTables, order_addresses, parse_gai_conf
 from eventlet._names.outcomes import Address, Host, LookupFailed, Miss
 from eventlet._names.settings_files import (
@@ -57,6 +58,7 @@ class NameService:
         self._dns_settings: WatchedFile[DnsSettings] = WatchedFile(
             resolv_conf, lambda text: parse_resolv_conf(text, port)
         )
+        self._own = OwnAddresses()
         self._hosts = WatchedFile(hosts, parse_hosts)
         self._steps: WatchedFile[tuple[ServiceStep, ...]] = WatchedFile(nsswitch, parse_nsswitch)
         self._multi = WatchedFile(host_conf, parse_host_conf)
@@ -64,7 +66,7 @@ class NameService:
 
     def order(self, addresses: Sequence[Address]) -> list[Address]:
         """Return addresses in the order in which they should be tried."""
-        return order_addresses(addresses, self._tables.read())
+        return order_addresses(addresses, self._tables.read(), own=self._own.read)
 
     # -- by name -------------------------------------------------------------------------------
 

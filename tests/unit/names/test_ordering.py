@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from eventlet._names.interfaces import Interface, own_addresses
+from eventlet._names.interfaces import Interface, OwnAddresses, own_addresses
 from eventlet._names.ordering import find_source, order_addresses, parse_gai_conf
 from eventlet._names.outcomes import Address
 
@@ -106,3 +106,13 @@ def test_the_kernel_tells_the_source() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists addresses this way")
 def test_the_kernel_lists_own_addresses() -> None:
     assert own_addresses()["127.0.0.1"] == Interface(8, False)
+
+
+def test_the_kernel_is_asked_once_a_second() -> None:
+    now = 10.0
+    own = OwnAddresses(lambda: now)
+    first, again = own.read(), own.read()
+    now = 11.0
+
+    assert first is again
+    assert own.read() is not first
