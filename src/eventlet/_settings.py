@@ -9,6 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 __all__ = [
     "DEPRECATED_EAI_NODATA",
+    "FORK_KEEPS_GREEN_THREADS",
     "HAPPY_EYEBALLS",
     "HUB",
     "NO_GREENDNS",
@@ -94,11 +95,19 @@ HAPPY_EYEBALLS: Setting[bool] = Setting(
     "Whether connecting to a name tries its addresses in a race; `no`, `false` or `0`: in turn.",
 )
 
+FORK_KEEPS_GREEN_THREADS: Setting[bool] = Setting(
+    "EVENTLET_FORK_KEEPS_GREEN_THREADS",
+    _is_yes,
+    False,
+    "Whether all green threads go on in a forked child, not only the one that forked: `yes`.",
+)
+
 SETTINGS: tuple[Setting[Any], ...] = (
     HUB,
     THREADPOOL_SIZE,
     NO_GREENDNS,
     DEPRECATED_EAI_NODATA,
     HAPPY_EYEBALLS,
+    FORK_KEEPS_GREEN_THREADS,
 )
 """Every variable there is."""

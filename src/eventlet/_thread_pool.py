@@ -14,8 +14,9 @@ from typing import Any
 from greenlet import getcurrent
 
 from eventlet._core.current import drop_hub, existing_hub, get_hub
-from eventlet._core.wait_queue import SPENT, Ticket, wake
-from eventlet._errors import MainloopBlocked
+from eventlet._core.fork import call_in_child
+from eventlet._core.wait_queue import SPENT, Ticket, interrupt, wake
+from eventlet._errors import LeftBehind, MainloopBlocked
 from eventlet._unpatched import (
     Mutex,
     NativeQueue,
@@ -40,6 +41,16 @@ _here = _Here()
 _frozen: list[Any] = []
 """Crews of the process that forked this one. Their calls' arguments are never collected here:
 a finalizer would end what the parent still uses."""
+
+
+_callers: set[Ticket] = set()
+"""The tickets of the green threads that wait for calls."""
+
+
+def _tell_callers() -> None:
+    """Interrupt those whose calls nobody makes in a forked child. Most are not there either."""
+    for ticket in _callers.copy():
+        interrupt(ticket, LeftBehind("the OS thread that makes this call"))
 
 
 def in_pool_thread() -> bool:
@@ -115,6 +126,8 @@ class ThreadPool:
         except BaseException:
             ticket.state |= SPENT  # nobody parks on it, so nobody may wake it
             raise
+        _callers.add(ticket)
+        call_in_child(_tell_callers)
         try:
             succeeded, value = hub.park(ticket)
         except BaseException:
@@ -122,6 +135,7 @@ class ThreadPool:
                 undo(ticket.value[1])
             raise
         finally:
+            _callers.discard(ticket)
             ticket.value = None  # a traceback in it refers to this frame
         if succeeded:
             return value

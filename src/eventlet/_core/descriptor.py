@@ -423,6 +423,26 @@ class Descriptor:
         """Return what a wait on this closed or recycled descriptor raises."""
         return IOClosed() if self.recycled else DescriptorClosed(self.fd)
 
+    def move_to_new_poller(self) -> bool:
+        """Register with the poller that the hub has now; return whether anybody waits here.
+
+        What is ready is announced once more, so nobody misses what came meanwhile.
+        """
+        owners = [self]
+        while owners[-1].twin is not None:
+            owners.append(owners[-1].twin)
+        is_awaited = False
+        for each in owners:
+            each.registered = False
+            each.crowded = each.can_read = each.can_write = True
+            more = each.more_readers or each.more_writers or each.foreign
+            is_awaited = is_awaited or bool(each.reader or each.writer or more)
+        if is_awaited:
+            self.announce_again()
+            for each in owners[1:]:
+                each.registered = self.registered
+        return is_awaited
+
     def after_fork(self) -> None:
         """Forget, in a forked child, everything that belonged to the parent."""
         self.reader = self.writer = None

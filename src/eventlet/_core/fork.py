@@ -1,5 +1,7 @@
 """After `os.fork()`: the child runs the green thread that forked, and nothing else.
 
+(There is a switch for the opposite: `kept_forks`.)
+
 The other green threads are left behind in the parent. In the child their frozen copies are
 never resumed: their tickets are spent, so that nobody can wake them. They are never collected
 either, because dropping them would run their `finally` blocks a second time (double flush,
@@ -24,11 +26,20 @@ import greenlet
 from greenlet import getcurrent
 
 from eventlet._core.hub import Hub
+from eventlet._core.kept_forks import FORK_SWITCH, renew, root_of
 from eventlet._core.signals import route_interrupts
 from eventlet._core.timers import Timer
 from eventlet._core.wait_queue import SPENT, Ticket
 
-__all__ = ["call_in_child", "end_forked_child", "hubs", "is_left_behind", "watch_forks"]
+__all__ = [
+    "call_in_child",
+    "end_forked_child",
+    "hubs",
+    "is_left_behind",
+    "keeps_green_threads",
+    "lineage",
+    "watch_forks",
+]
 
 hubs: set[Hub] = set()
 """Every open hub of this process; kept by `current`."""
@@ -46,6 +57,7 @@ class _Watch:
     is_installed = False
     existing_hub: Callable[[], Hub | None] | None = None
     calls: dict[Callable[[], object], None] = {}
+    lineage = 0
 
 
 def watch_forks(existing_hub: Callable[[], Hub | None]) -> None:
@@ -74,9 +86,20 @@ def is_left_behind(thread: greenlet.greenlet) -> bool:
     return id(thread) in _left_behind
 
 
+def keeps_green_threads() -> bool:
+    """Whether a fork here and now keeps all green threads of this OS thread in the child."""
+    return FORK_SWITCH.holds_for(None if _Watch.existing_hub is None else _Watch.existing_hub())
+
+
+def lineage() -> int:
+    """Return a number that is another one in a child whose green threads stayed behind."""
+    return _Watch.lineage
+
+
 def _after_in_child() -> None:
     mine = None if _Watch.existing_hub is None else _Watch.existing_hub()
     current = getcurrent()
+    keeps_all = FORK_SWITCH.holds_for(mine)
     main = None if mine is None else mine.main_greenlet()
     for hub in list(hubs):
         if hub is not mine:  # its OS thread does not exist here
@@ -85,19 +108,25 @@ def _after_in_child() -> None:
             hub.closed = True
             hub.descriptors, hub.ident = {}, -1  # the kernel's side is the parent's
     for thread in _other_greenlets(current):
+        if keeps_all and root_of(thread) is root_of(current):
+            continue
         _left_behind[id(thread)] = thread
         ticket: Ticket | None = getattr(thread, "_ticket", None)
         if ticket is not None:
             ticket.state |= SPENT
-    if mine is not None:
+    if mine is not None and keeps_all:
+        renew(mine)
+    elif mine is not None:
         kept = _timers_for(current, mine)
         mine.after_fork()
         _keep(current, mine, kept)
+    if not keeps_all:
+        _Watch.lineage += 1
     for call in _Watch.calls:
         call()
     if mine is not None:
         route_interrupts(mine)
-        if current is not main:
+        if current is not main and not keeps_all:
             mine.forked_thread = current
             _make_last(current)
 

@@ -10,6 +10,7 @@ a status is never lost to a green thread that was killed meanwhile.
 import os
 
 from eventlet._core.current import get_hub
+from eventlet._core.fork import call_in_child
 from eventlet._core.wait_queue import WaitQueue
 from eventlet._unpatched import Mutex, close, getpid, start_new_thread, waitpid
 
@@ -81,6 +82,7 @@ class _Watch:
         """Park until a child of the set can be reaped, or there is none left."""
         hub = get_hub()
         ticket = hub.ticket()
+        call_in_child(_tell_waiters)
         with self._lock:
             self.waiters.append(ticket)
             if not self._is_watching:
@@ -111,6 +113,12 @@ class _Watches:
 
 
 _watches = _Watches()
+
+
+def _tell_waiters() -> None:
+    """Have those ask again, in a forked child, who wait for children of the parent."""
+    for watch in _watches.by_children.values():
+        watch.waiters.wake_all()
 
 
 def _watch_of(children: _Children) -> _Watch:

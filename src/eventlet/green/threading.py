@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING
 
 from eventlet._derive import derive
 from eventlet._patching.table import GREEN, patched
-from eventlet.green import _threading
+from eventlet.green import _forked_threads, _threading
 
 if TYPE_CHECKING:
     from threading import *
 else:
+    import threading as _real_module
+
     derive(globals(), "threading", GREEN)
 
     Condition.wait = _threading.condition_wait
@@ -19,5 +21,8 @@ else:
     excepthook = _threading.quiet_hook(excepthook)
     _GreenThread = _threading.green_thread_class(_DummyThread)
     current_thread = _threading.current_thread_for(globals())
+    for _names in (vars(_real_module), globals()):
+        _forked_threads.keep_threads(_names)
+    del _names, _real_module
 
 __patched__ = patched(globals())

@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 from greenlet import getcurrent
 
 from eventlet._core import current
+from eventlet._core.kept_forks import FORK_SWITCH
 from eventlet._core.wait_queue import EXPIRED
 from eventlet._errors import HubError, IOClosed
 from eventlet._settings import HUB
@@ -23,6 +24,7 @@ __all__ = [
     "builtin_hub_names",
     "get_default_hub",
     "get_hub",
+    "keep_green_threads_on_fork",
     "notify_close",
     "notify_opened",
     "trampoline",
@@ -126,6 +128,20 @@ def notify_close(fd: int) -> None:
 def notify_opened(fd: int) -> None:
     """Note that `fd` names a new file: who waited for the old one gets `IOClosed`."""
     get_hub().mark_as_reopened(fd)
+
+
+def keep_green_threads_on_fork(keep: bool | None = True) -> None:
+    """Choose what a forked child runs: all green threads, or only the one that forked.
+
+    All of them means that each goes on in both processes: timers come twice, `finally` blocks
+    run twice, and connections have a reader in each process. Those of other OS threads stay
+    behind all the same. While another loop drives the hub, only the one that forked goes on.
+
+    Args:
+        keep: True for all, False for the one, which is the default; None for what
+            EVENTLET_FORK_KEEPS_GREEN_THREADS says.
+    """
+    FORK_SWITCH.choice = keep
 
 
 # -- the choice ----------------------------------------------------------------------------
