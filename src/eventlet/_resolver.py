@@ -170,7 +170,10 @@ def gethostbyaddr(ip_address: str) -> tuple[str, list[str], list[str]]:
 
 def getnameinfo(sockaddr: tuple[Any, ...], flags: int) -> tuple[str, str]:
     """Look up like `socket.getnameinfo`, parking only the calling green thread."""
-    if flags & socket.NI_NUMERICHOST or not isinstance(sockaddr, tuple):
+    if not isinstance(sockaddr, tuple):
+        del sockaddr  # the traceback keeps this frame, and it would keep what was given
+        raise TypeError("getnameinfo() argument 1 must be a tuple")
+    if flags & socket.NI_NUMERICHOST:
         return real_getnameinfo(sockaddr, flags)
     found: tuple[str, str] = _look_up("getnameinfo", real_getnameinfo, sockaddr, flags)
     return found
