@@ -168,7 +168,7 @@ def gethostbyaddr(ip_address: str) -> tuple[str, list[str], list[str]]:
     return found
 
 
-def getnameinfo(sockaddr: tuple[Any, ...], flags: int) -> tuple[str, str]:
+def getnameinfo(sockaddr: Any, flags: int) -> tuple[str, str]:
     """Look up like `socket.getnameinfo`, parking only the calling green thread."""
     if not isinstance(sockaddr, tuple):
         del sockaddr  # the traceback keeps this frame, and it would keep what was given
