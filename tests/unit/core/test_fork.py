@@ -89,6 +89,27 @@ def test_other_green_threads_do_not_run_in_the_child(how: str) -> None:
     assert said == ["body in parent", "finally in parent"]
 
 
+def test_callbacks_of_the_hub_stay_in_the_parent() -> None:
+    said = run(
+        """
+        def call(what):
+            say(what, "in the parent" if os.getpid() == parent else "in the child")
+
+        parent = os.getpid()
+        sleep(0)
+        get_hub().call_soon(call, "soon")
+        get_hub().call_later(0.01, call, "later")
+        pid = os.fork()
+        sleep(0.03)
+        if not pid:
+            os._exit(0)
+        reap(pid)
+        """
+    )
+
+    assert said == ["later in the parent", "soon in the parent"]
+
+
 def test_dropped_threads_are_not_collected_in_the_child() -> None:
     said = run(
         """

@@ -192,6 +192,7 @@ def test_a_kill_that_overtakes_a_wake_loses_nothing(park: Park) -> None:
                 attempt.thread.kill()
                 attempt.end()
                 completing.end_well()
+                assert attempt.raised or park.stubborn, "it never heard of the kill"
                 if attempt.raised:
                     assert isinstance(attempt.outcome, GreenletExit)
                     assert trial.registered.differences(tickets) == []
