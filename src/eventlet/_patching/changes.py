@@ -38,6 +38,7 @@ def apply(switches: Iterable[str], remove_unpatchable: bool) -> None:
         for name in patch.names:
             if name in vars(real) and name in vars(green):
                 LEDGER.set(real, name, getattr(green, name))
+                _name_after(getattr(green, name), patch.module)
         if patch.module == "ssl":  # the class stays, for those who took it, and for its contexts
             LEDGER.set(real.SSLContext, "sslsocket_class", green.GreenSSLSocket)
     if "thread" in chosen:
@@ -65,6 +66,16 @@ def undo() -> None:
     LEDGER.undo()
     forget_locks()
     drivers.forget_psycopg()
+
+
+def _name_after(function: Any, module: str) -> None:
+    """Have a function say that it is of the module in which it is found now.
+
+    That is what `pydoc` shows, and where `pickle` looks it up.
+    """
+    if isinstance(function, FunctionType) and function.__module__.startswith("eventlet."):
+        LEDGER.set(function, "__module__", module)
+        LEDGER.set(function, "__qualname__", function.__name__)
 
 
 def _follow() -> None:

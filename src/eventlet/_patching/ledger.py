@@ -1,6 +1,6 @@
 """The book of what patching changed: asked, printed, and undone in tests."""
 
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from eventlet._patching import builtin_types
@@ -41,7 +41,7 @@ class Ledger:
 
     def set(self, module: Any, name: str, value: Any) -> None:
         """Set a name of a module, class or object and write it down; no change is no entry."""
-        before = vars(module).get(name, ABSENT)
+        before = _current(module, name)
         if before is value:
             return
         _assign(module, name, value)
@@ -65,18 +65,29 @@ class Ledger:
         """
         while self._changes:
             module, name, before, after = self._changes.pop()
-            if vars(module).get(name, ABSENT) is not after:
+            if _current(module, name) is not after:
                 continue
             _assign(module, name, before)
         self.switches.clear()
 
 
+def _current(thing: Any, name: str) -> Any:
+    if isinstance(thing, FunctionType) and name in ("__module__", "__qualname__"):
+        return getattr(thing, name)  # a function does not keep them in its dictionary
+    return vars(thing).get(name, ABSENT)
+
+
 def _assign(thing: Any, name: str, value: Any) -> None:
     is_sealed = builtin_types.is_sealed(thing)
+    line = None
+    if isinstance(thing, type) and name == "__module__":  # Python 3.13 drops the line with it
+        line = vars(thing).get("__firstlineno__")
     if value is ABSENT:
         (builtin_types.delete_attribute if is_sealed else delattr)(thing, name)
     else:
         (builtin_types.set_attribute if is_sealed else setattr)(thing, name, value)
+    if line is not None:
+        setattr(thing, "__firstlineno__", line)  # noqa: B010 - unknown to type checkers
 
 
 LEDGER = Ledger()

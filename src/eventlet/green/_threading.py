@@ -22,6 +22,7 @@ from eventlet._core.wait_queue import wake
 from eventlet._core.waiting import give_up_ticket, ticket_here, wait_here
 from eventlet._errors import MainloopBlocked
 from eventlet._unpatched import get_ident as native_ident
+from eventlet.corolocal import local
 from eventlet.event import Event
 from eventlet.green._thread import Sentinel, StartedThread, get_ident
 from eventlet.green._thread import _make_thread_handle as make_thread_handle
@@ -179,6 +180,7 @@ def quiet_hook(ordinary: Callable[[Any], object]) -> Callable[[Any], None]:
         if args.exc_type is not GreenletExit:
             ordinary(args)
 
+    excepthook.__module__ = ordinary.__module__
     return excepthook
 
 
@@ -299,6 +301,7 @@ def unite(set_attribute: Callable[[Any, str, Any], None], real: Any, green: Any)
         green: `eventlet.green.threading`.
     """
     set_attribute(real.Condition, "wait", condition_wait)
+    set_attribute(local, "__module__", real.__name__)
     main_thread = real.main_thread()
     if hasattr(real.Thread, "_wait_for_tstate_lock"):
         ordinary = real.Thread._wait_for_tstate_lock
