@@ -1,0 +1,164 @@
+"""Private green copies of whole packages do real work beside a ticker: `script package`."""
+
+import pickle
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import eventlet
+from eventlet import patcher
+from eventlet.green import socket
+
+DELAY = 0.15  # seconds the other side takes
+
+
+class Ticker:
+    """A green thread that notes the longest time it was held up."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+
+    def run(self) -> None:
+        """Beat every 5 ms."""
+        last = time.monotonic()
+        while True:
+            eventlet.sleep(0.005)
+            now = time.monotonic()
+            self.longest, last = max(self.longest, now - last), now
+
+
+def serve_http() -> str:
+    """Start a green `http.server`; return its address."""
+    server = patcher.import_patched("http.server")
+
+    class Handler(server.BaseHTTPRequestHandler):  # type: ignore[misc]  # a base known at run time
+        def do_GET(self) -> None:
+            eventlet.sleep(DELAY)
+            body = b'{"path": "%s"}' % self.path.encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Type", "application/json; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    listening = server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    eventlet.spawn(listening.serve_forever, 0.01)
+    return f"http://127.0.0.1:{listening.server_address[1]}"
+
+
+def serve_names() -> int:
+    """Answer every question for an address with 192.0.2.1; return the port."""
+    messages = patcher.import_patched("dns.message")
+    rrsets = patcher.import_patched("dns.rrset")
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+
+    def answer(data: bytes, client: Any) -> None:
+        eventlet.sleep(DELAY)
+        response = messages.make_response(messages.from_wire(data))
+        name = response.question[0].name
+        response.answer.append(rrsets.from_text(name, 60, "IN", "A", "192.0.2.1"))
+        sock.sendto(response.to_wire(), client)
+
+    def serve() -> None:
+        while True:
+            eventlet.spawn(answer, *sock.recvfrom(4096))
+
+    eventlet.spawn(serve)
+    return int(sock.getsockname()[1])
+
+
+def use_requests() -> None:
+    requests = patcher.import_patched("requests")
+    url = serve_http()
+    assert all_at_once(lambda n: requests.get(f"{url}/{n}", timeout=5).json()["path"]) == PATHS
+    with requests.Session() as session:
+        assert type(pickle.loads(pickle.dumps(session))) is requests.Session
+        answer = session.get(url, timeout=5)
+        assert answer.apparent_encoding  # by charset_normalizer, which has parts in C
+    try:
+        requests.get(url, timeout=0.02)
+    except requests.exceptions.ReadTimeout as exc:
+        assert isinstance(exc, requests.Timeout)
+    else:
+        raise AssertionError("no time-out")
+
+
+def use_httpx() -> None:
+    httpx = patcher.import_patched("httpx")
+    url = serve_http()
+    with httpx.Client(trust_env=False) as client:
+        assert all_at_once(lambda n: client.get(f"{url}/{n}").json()["path"]) == PATHS
+        try:
+            client.get(url, timeout=0.02)
+        except httpx.ReadTimeout as exc:
+            assert isinstance(exc, httpx.TimeoutException)
+        else:
+            raise AssertionError("no time-out")
+
+
+def use_urllib() -> None:
+    request = patcher.import_patched("urllib.request")
+    url = serve_http()
+
+    def get(number: int) -> str:
+        with request.urlopen(f"{url}/{number}", timeout=5) as answer:
+            return str(answer.read().decode().split('"')[3])
+
+    assert all_at_once(get) == PATHS
+
+
+def use_dns() -> None:
+    resolver_module = patcher.import_patched("dns.resolver")
+    resolver = resolver_module.Resolver(configure=False)
+    resolver.nameservers, resolver.port = ["127.0.0.1"], serve_names()
+    found = all_at_once(lambda n: resolver.resolve(f"name{n}.test", "A")[0].to_text())
+    assert found == ["192.0.2.1"] * len(PATHS)
+
+
+PATHS = [f"/{number}" for number in range(4)]
+
+
+def all_at_once(call: Callable[[int], str]) -> list[str]:
+    """Make the calls in as many green threads; they must take little longer than one."""
+    start = time.monotonic()
+    found = list(eventlet.GreenPool().imap(call, range(len(PATHS))))
+    taken = time.monotonic() - start
+    assert taken < DELAY * len(PATHS) - 0.05, taken
+    return found
+
+
+PACKAGES: dict[str, Callable[[], None]] = {
+    "requests": use_requests,
+    "httpx": use_httpx,
+    "urllib": use_urllib,
+    "dns": use_dns,
+}
+
+
+def main(package: str) -> None:
+    before = dict(sys.modules)
+    ordinary = {name: dict(vars(module)) for name, module in before.items()}
+    ticker = Ticker()
+    PACKAGES[package]
+    PACKAGES[package]()  # loads what it needs, which takes its time
+    eventlet.spawn(ticker.run)
+    PACKAGES[package]()
+    assert ticker.longest < 0.1, ticker.longest
+    for name, module in before.items():
+        assert sys.modules[name] is module, name
+    assert "socket" in ordinary
+    assert vars(sys.modules["socket"])["socket"] is ordinary["socket"]["socket"]
+    assert patcher.already_patched == {}
+    if package != "urllib":
+        assert package not in sys.modules, "the ordinary one was loaded"
+        loaded = __import__(package)
+        assert loaded.__name__ == package
+    print("passed")
+
+
+main(sys.argv[1])
