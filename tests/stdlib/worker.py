@@ -144,6 +144,8 @@ def result_class() -> Any:
 
         def stopTest(self, test: Any) -> None:
             super().stopTest(test)
+            if self.current is None:  # Python 3.12.1 does not start a test that it skips
+                return
             if self.status is None:  # unittest lets a KeyboardInterrupt through
                 self.status, self.detail = "error", f"cut short by {sys.exc_info()[1]!r}"
             seconds = round(monotonic() - self.began, 3)
