@@ -2,11 +2,13 @@
 # make test     lint, types and the whole test suite
 # make lint     ruff and mypy alone
 # make stress   the long runs: many OS threads, many games, signals; writes their results
+# make test-libraries  other people's libraries, patched, at work; writes its results
 # make bench    the benchmark harness
 # make clean    remove what the targets above made
 #
 # PY=3.12 selects the Python by name and works in .venv-3.12 beside the usual .venv.
-# DEMO_ARGS, TEST_ARGS and BENCH_ARGS are handed on. STRESS_SECONDS bounds the stress run.
+# DEMO_ARGS, TEST_ARGS, LIBRARY_ARGS and BENCH_ARGS are handed on. STRESS_SECONDS bounds the
+# stress run.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -27,7 +29,7 @@ RUN := PYTHONNOUSERSITE=1 PYTHONPATH= $(PYTHON)
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 CHECKED := src tests tools $(wildcard examples benchmarks)
 
-.PHONY: help demo test test-quick test-asyncio-suites lint format types stress bench venv clean
+.PHONY: help demo test test-quick test-asyncio-suites test-libraries lint format types stress bench venv clean
 
 help:
 	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
@@ -57,6 +59,22 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/.made
 
 venv: $(VENV)/.dev
 
+# The libraries have an environment of their own: what `make test` sees stays the same. There
+# are two of urllib3, and one that has to be built, for which a compiler may be missing.
+LIBRARIES := $(VENV)-libraries
+INSTALL := PYTHONNOUSERSITE=1 PYTHONPATH= $(LIBRARIES)/bin/python -m pip install --quiet \
+           --disable-pip-version-check
+
+$(LIBRARIES)/.made: pyproject.toml
+	@$(LIBRARIES)/bin/python -c '' 2>/dev/null || { \
+	    python=$$(tools/find-python $(NAMES)) && \
+	    echo "making $(LIBRARIES) with $$python" && \
+	    rm -rf $(LIBRARIES) && "$$python" -m venv $(LIBRARIES); }
+	$(INSTALL) -e '.[libraries]'
+	$(INSTALL) --upgrade --target $(LIBRARIES)/urllib3-1 'urllib3<2'
+	-$(INSTALL) -e '.[mysql]'
+	@touch $@
+
 # --- work ---------------------------------------------------------------------------
 
 demo: $(VENV)/.demo
@@ -76,6 +94,10 @@ test-quick: $(VENV)/.test
 # The standard library's own tests of asyncio on our selector; a part of `make test`.
 test-asyncio-suites: $(VENV)/.test
 	$(RUN) -m pytest tests/unit/aio/test_standard_suites.py $(TEST_ARGS)
+
+# A minute or two; needs servers of Debian's, and skips what is not there.
+test-libraries: $(LIBRARIES)/.made
+	PYTHONNOUSERSITE=1 PYTHONPATH= $(LIBRARIES)/bin/python -m tests.libraries $(LIBRARY_ARGS)
 
 lint: $(VENV)/.dev
 	$(RUN) -m ruff check $(CHECKED)

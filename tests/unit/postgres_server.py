@@ -24,8 +24,14 @@ class PostgresMissing(Exception):
 
 
 @contextmanager
-def postgres_server() -> Iterator[dict[str, Any]]:
+def postgres_server(
+    port: int | None = None, tls_key_and_chain: bytes = b""
+) -> Iterator[dict[str, Any]]:
     """Start a server; yield what to give to `psycopg2.connect`.
+
+    Args:
+        port: where to listen on 127.0.0.1 too, for up to 60 connections; None: nowhere.
+        tls_key_and_chain: PEM text for TLS there.
 
     Raises:
         PostgresMissing: there are no binaries, or no user to run them as.
@@ -40,13 +46,19 @@ def postgres_server() -> Iterator[dict[str, Any]]:
         data = directory / "data"
         _initialise(binaries / "initdb", data, become)
         command = [str(binaries / "postgres"), "-D", str(data), "-k", str(directory)]
-        for option in ("listen_addresses=", "fsync=off", "max_connections=20"):
+        tls = _write_key(directory, tls_key_and_chain, become) if tls_key_and_chain else ()
+        over_tcp: tuple[str, ...] = ("listen_addresses=", "max_connections=20")
+        if port is not None:
+            over_tcp = ("listen_addresses=127.0.0.1", f"port={port}", "max_connections=60")
+        for option in ("fsync=off", *over_tcp, *tls):
             command += ["-c", option]
         with (directory / "log").open("wb") as log:
             started = server = subprocess.Popen(
                 command, stdout=log, stderr=log, cwd=directory, **become
             )
-        dsn = {"host": str(directory), "user": USER, "dbname": "postgres"}
+        dsn: dict[str, Any] = {"host": str(directory), "user": USER, "dbname": "postgres"}
+        if port is not None:
+            dsn["port"] = port
         _wait_until_ready(started, binaries / "pg_isready", dsn, directory / "log")
         yield dsn
     finally:
@@ -81,6 +93,15 @@ def _unprivileged() -> dict[str, Any]:
     raise PostgresMissing("running as root, and there is no user postgres or nobody")
 
 
+def _write_key(directory: Path, text: bytes, become: dict[str, Any]) -> tuple[str, ...]:
+    path = directory / "tls.pem"
+    path.touch(mode=0o600)
+    path.write_bytes(text)
+    if become:
+        os.chown(path, become["user"], become["group"])
+    return ("ssl=on", f"ssl_cert_file={path}", f"ssl_key_file={path}")
+
+
 def _initialise(initdb: Path, data: Path, become: dict[str, Any]) -> None:
     command = [
         str(initdb),
@@ -106,6 +127,7 @@ def _wait_until_ready(
     server: subprocess.Popen[Any], ask: Path, dsn: dict[str, Any], log: Path
 ) -> None:
     command = [str(ask), "-q", "-h", dsn["host"], "-U", dsn["user"], "-d", dsn["dbname"]]
+    command += ["-p", str(dsn.get("port", 5432))]
     give_up = time.monotonic() + START_SECONDS
     while subprocess.run(command, check=False).returncode:
         if server.poll() is not None or time.monotonic() > give_up:
