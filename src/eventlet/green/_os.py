@@ -3,21 +3,28 @@
 `O_NONBLOCK` is never set here, because it is shared with whoever else has the file open. So a
 descriptor is polled, then read; a blocking one is written in pieces of at most PIPE_BUF bytes,
 which a ready pipe takes without blocking. Regular files go straight to the kernel.
+
+Green pipes and sockets are in non-blocking mode for the kernel and wait all the same. Once `os`
+is patched, what the program has put into that mode itself is not waited for: `BlockingIOError`
+is what it asked for.
 """
 
 import os
 import stat
+from fcntl import F_GETFL, fcntl
 from typing import Any
 
 import eventlet.hubs as hubs
 from eventlet._core.current import get_hub
 from eventlet._errors import IOClosed
+from eventlet._patching.ledger import LEDGER
 from eventlet._thread_pool import ThreadPool
 from eventlet._unpatched import close, get_blocking, os_open, os_read, os_write
 from eventlet._unpatched import waitpid as os_waitpid
 from eventlet.green._children import wait_for_child
 from eventlet.green._ready import ready_now, spend_budget
 from eventlet.greenio.pipes import PIPE_BUF, GreenPipe
+from eventlet.greenio.records import in_green_use
 
 __all__ = ["fdopen", "open", "read", "wait", "waitpid", "write"]
 
@@ -27,18 +34,21 @@ _openers = ThreadPool(limit=1000)  # opening a FIFO may wait for ever: threads o
 def read(fd: int, n: int) -> bytes:
     """Read at most `n` bytes; park until there are some, or the end.
 
-    Also on a descriptor in non-blocking mode: green pipes and sockets are.
+    Raises:
+        BlockingIOError: the program has put the descriptor into non-blocking mode.
     """
     if n <= 0 or _is_always_ready(fd):
         return os_read(fd, n)
     while True:
         try:
-            _wait_until_ready(fd, read=True)
+            may_wait = _wait_until_ready(fd, read=True)
         except IOClosed:
             return b""
         try:
             return os_read(fd, n)
         except BlockingIOError:
+            if not may_wait:
+                raise
             continue  # somebody else took it
 
 
@@ -122,18 +132,32 @@ def _is_fifo(path: Any, dir_fd: int | None) -> bool:
         return False  # opening it says what is wrong
 
 
-def _wait_until_ready(fd: int, read: bool = False, write: bool = False) -> None:
+def _wait_until_ready(fd: int, read: bool = False, write: bool = False) -> bool:
+    """Park until a side is ready; False if the call itself will say why it never does."""
     if ready_now(fd, read, write):
         spend_budget()
-    else:
-        get_hub().wait_foreign(fd, read=read, write=write)
+        return True
+    if not _may_wait(fd, read):
+        return False
+    get_hub().wait_foreign(fd, read=read, write=write)
+    return True
+
+
+def _may_wait(fd: int, read: bool) -> bool:
+    """Whether the file has that side, and the program has not asked never to wait for it."""
+    mode = fcntl(fd, F_GETFL)
+    if mode & os.O_ACCMODE == (os.O_WRONLY if read else os.O_RDONLY):
+        return False
+    return not mode & os.O_NONBLOCK or "os" not in LEDGER.switches or in_green_use(fd)
 
 
 def _write_some(fd: int, view: memoryview) -> int:
     """Write what one call takes, once the descriptor is ready."""
     while True:
-        _wait_until_ready(fd, write=True)
+        may_wait = _wait_until_ready(fd, write=True)
         try:
             return os_write(fd, view)
         except BlockingIOError:
+            if not may_wait:
+                raise
             continue  # less room than the piece takes, or somebody else took it

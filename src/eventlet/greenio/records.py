@@ -1,11 +1,16 @@
 """The descriptor records of one file: one on each hub that uses it."""
 
+from weakref import ref
+
 from eventlet._core.current import existing_hub, get_hub
 from eventlet._core.descriptor import Descriptor
 from eventlet._core.hub import Hub
 from eventlet._unpatched import get_ident
 
-__all__ = ["Records"]
+__all__ = ["Records", "in_green_use"]
+
+_newest: "dict[int, ref[Records]]" = {}
+"""Who used a descriptor number last; may be gone."""
 
 
 class Records:
@@ -16,13 +21,14 @@ class Records:
         exact: whether a short read proves that there is no more (TCP only).
     """
 
-    __slots__ = ("_all", "_home", "exact", "fd")
+    __slots__ = ("__weakref__", "_all", "_home", "exact", "fd")
 
     def __init__(self, fd: int, exact: bool = False) -> None:
         self.fd = fd
         self.exact = exact
         self._home: Descriptor | None = None
         self._all: tuple[Descriptor, ...] = ()
+        _newest[fd] = ref(self)
 
     def here(self) -> Descriptor:
         """Return the record on this OS thread's hub; make it at the first use here."""
@@ -75,3 +81,10 @@ class Records:
         foreign = hub.descriptors.get(self.fd) if hub is not None else None
         if foreign is not None and not foreign.owned:
             foreign.close()
+
+
+def in_green_use(fd: int) -> bool:
+    """Whether a green socket or file uses a number, whose non-blocking mode is ours then."""
+    newest = _newest.get(fd)
+    records = None if newest is None else newest()
+    return records is not None and not records.recycled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread as real_thread
+import errno
 import os as real_os
 import stat
 import subprocess
@@ -137,6 +138,57 @@ def test_write_stops_when_the_number_names_another_file(pipe: Pipe) -> None:
     hubs.notify_opened(pipe.writer)
 
     assert writer.wait() == 0
+
+
+def test_the_wrong_side_of_a_pipe_is_an_error_at_once(pipe: Pipe) -> None:
+    for wrong in (lambda: os.read(pipe.writer, 1), lambda: os.write(pipe.reader, b"x")):
+        with pytest.raises(OSError) as caught:
+            wrong()
+        assert caught.value.errno == errno.EBADF
+
+
+def test_patched_calls_do_not_wait_for_what_the_program_made_non_blocking() -> None:
+    code = """
+import eventlet; eventlet.monkey_patch()
+import os, socket
+def refused(call, *args):
+    try:
+        call(*args)
+    except BlockingIOError:
+        return True
+reader, writer = os.pipe()
+for fd in (reader, writer):
+    os.set_blocking(fd, False)
+print(refused(os.read, reader, 1))
+while not refused(os.write, writer, bytes(65536)):
+    pass
+print(len(os.read(reader, 100)))
+one, two = socket.socketpair()
+fd = one.detach()
+os.set_blocking(fd, False)
+print(refused(os.read, fd, 1))
+os.close(fd)
+"""
+    assert run_isolated(code).stdout.split() == ["True", "100", "True"]
+
+
+def test_patched_calls_wait_for_green_files_and_sockets() -> None:
+    code = """
+import eventlet; eventlet.monkey_patch()
+import os, socket
+reader, writer = os.pipe()
+with os.fdopen(reader, "rb") as file:
+    eventlet.spawn_after(0.01, os.write, writer, b"x")
+    print(os.read(reader, 10))
+    print(os.get_blocking(reader))
+one, two = socket.socketpair()
+two.sendall(b"y")
+print(one.recv(10))
+eventlet.spawn_after(0.01, two.sendall, b"z")
+print(os.read(one.fileno(), 10))
+one.close(), two.close(), os.close(writer)
+"""
+    assert run_isolated(code).stdout.split() == ["b'x'", "False", "b'y'", "b'z'"]
 
 
 def test_regular_files_are_read_and_written_at_once(tmp_path: Path) -> None:
