@@ -1,4 +1,4 @@
-"""The wake-up descriptor of signals, set by several green threads of the main OS thread.
+"""Signals sent and heard by several green threads of the main OS thread.
 
 Python writes each signal to one descriptor, that of whoever set it last, and a standard asyncio
 loop sets its own for as long as it has signal handlers. Several loops may run in green threads
@@ -13,11 +13,13 @@ from weakref import ref
 
 from greenlet import getcurrent, greenlet
 
+from eventlet._core.current import existing_hub
 from eventlet._patching.table import patched
 
-__all__ = ["set_wakeup_fd"]
+__all__ = ["raise_signal", "set_wakeup_fd"]
 
 _ordinary: Any = signal.set_wakeup_fd
+_ordinary_raise = signal.raise_signal
 
 
 class _Owners:
@@ -74,6 +76,16 @@ def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
         return before if is_first else own
     _owners.let_the_newest_have_it()
     return before if is_first else own
+
+
+def raise_signal(signalnum: int, /) -> None:
+    """Send a signal to the calling process; a loop of calls lets others run now and then."""
+    _ordinary_raise(signalnum)
+    hub = existing_hub()
+    if hub is not None:
+        hub.budget -= 1
+        if hub.budget < 0:
+            hub.spend()
 
 
 __patched__ = patched(globals())

@@ -81,3 +81,18 @@ def test_shutdown_wakes_the_getters() -> None:
 
     with pytest.raises(queue.ShutDown):  # type: ignore[attr-defined]
         getter.wait()
+
+
+@pytest.mark.parametrize("kind", KINDS[:3])
+def test_a_loop_that_only_asks_ends_when_another_puts(kind: str) -> None:
+    made: Any = getattr(queue, kind)(1)
+    putter = spawn(made.put, "item")
+    while made.empty():
+        pass
+    assert made.qsize() == 1
+    getter = spawn(made.get)
+    while made.full():
+        pass
+
+    assert getter.wait() == "item"
+    putter.wait()
