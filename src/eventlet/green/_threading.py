@@ -21,6 +21,7 @@ from eventlet._core.thread import GreenThread
 from eventlet._core.wait_queue import wake
 from eventlet._core.waiting import give_up_ticket, ticket_here, wait_here
 from eventlet._errors import MainloopBlocked
+from eventlet._patching.plain_locks import check_timeout
 from eventlet._unpatched import get_ident as native_ident
 from eventlet.corolocal import local
 from eventlet.event import Event
@@ -42,9 +43,13 @@ def condition_wait(self: Any, timeout: float | None = None) -> bool:
 
     Raises:
         RuntimeError: the caller does not own the lock.
+        ValueError: `timeout` is not a number.
+        OverflowError: `timeout` is longer than `threading.TIMEOUT_MAX`.
     """
     if not self._is_owned():
         raise RuntimeError("cannot wait on un-acquired lock")
+    if timeout is not None and not timeout <= 0:
+        check_timeout(True, timeout)
     turn = _Turn()
     self._waiters.append(turn)
     saved = self._release_save()

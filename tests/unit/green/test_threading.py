@@ -373,6 +373,21 @@ def test_condition_wait_tells_whether_it_was_notified() -> None:
         condition.wait()
 
 
+@pytest.mark.parametrize(("timeout", "error"), [(float("nan"), ValueError), (1e30, OverflowError)])
+def test_condition_refuses_a_time_out_that_is_none(timeout: float, error: type[Exception]) -> None:
+    condition = threading.Condition()
+    with condition:
+        with pytest.raises(error):
+            condition.wait(timeout)
+        with pytest.raises(error):
+            condition.wait_for(lambda: False, timeout)
+    with pytest.raises(error):
+        threading.Event().wait(timeout)
+
+    assert not condition._waiters
+    assert not condition._is_owned()
+
+
 def test_condition_wait_for_ends_with_its_predicate() -> None:
     condition = threading.Condition()
     ready: list[int] = []
