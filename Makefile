@@ -3,12 +3,13 @@
 # make lint     ruff and mypy alone
 # make stress   the long runs: many OS threads, many games, signals; writes their results
 # make test-libraries  other people's libraries, patched, at work; writes its results
+# make test-stdlib  the standard library's own tests, patched; writes its results
 # make bench    the benchmark harness
 # make clean    remove what the targets above made
 #
 # PY=3.12 selects the Python by name and works in .venv-3.12 beside the usual .venv.
-# DEMO_ARGS, TEST_ARGS, LIBRARY_ARGS and BENCH_ARGS are handed on. STRESS_SECONDS bounds the
-# stress run.
+# DEMO_ARGS, TEST_ARGS, LIBRARY_ARGS, STDLIB_ARGS and BENCH_ARGS are handed on. STRESS_SECONDS
+# bounds the stress run.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -29,7 +30,7 @@ RUN := PYTHONNOUSERSITE=1 PYTHONPATH= $(PYTHON)
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 CHECKED := src tests tools $(wildcard examples benchmarks)
 
-.PHONY: help demo test test-quick test-asyncio-suites test-libraries lint format types stress bench venv clean
+.PHONY: help demo test test-quick test-asyncio-suites test-libraries test-stdlib lint format types stress bench venv clean
 
 help:
 	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
@@ -98,6 +99,10 @@ test-asyncio-suites: $(VENV)/.test
 # A minute or two; needs servers of Debian's, and skips what is not there.
 test-libraries: $(LIBRARIES)/.made
 	PYTHONNOUSERSITE=1 PYTHONPATH= $(LIBRARIES)/bin/python -m tests.libraries $(LIBRARY_ARGS)
+
+# Half an hour or more. `STDLIB_ARGS='--jobs 4'` where there are more cores.
+test-stdlib: $(VENV)/.test
+	$(RUN) -m tests.stdlib --python $(PYTHON) --publish $(STDLIB_ARGS)
 
 lint: $(VENV)/.dev
 	$(RUN) -m ruff check $(CHECKED)

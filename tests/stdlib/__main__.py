@@ -6,6 +6,7 @@ python -m tests.stdlib --python .venv-3.13/bin/python test_socket test_ssl
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,7 @@ from tests.stdlib.report import (
 def main(arguments: list[str] | None = None) -> int:
     """Run, print and judge; the exit status is 0 when every difference is expected."""
     options = parse(arguments)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
     if "/" in options.python:  # the workers have another working directory
         options.python = os.path.abspath(options.python)
     version = version_of(options.python)
@@ -84,7 +86,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--publish", action="store_true", help="write the results and the page of the documentation"
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.publish and options.modules:
+        parser.error("--publish is for a run of all modules")
+    return options
 
 
 def run_all(

@@ -143,7 +143,8 @@ class _ModuleRun:
     def patience(self, test: str) -> float:
         """Return how many seconds a test may take."""
         known = self.usual.get(test)
-        return self.interpreter.stall_seconds + (8 * known.seconds if known else 0.0)
+        is_slow = known is not None and known.status == PASSED
+        return self.interpreter.stall_seconds + (8 * known.seconds if known and is_slow else 0.0)
 
 
 class _Worker:

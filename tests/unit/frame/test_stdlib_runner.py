@@ -1,14 +1,15 @@
 """The runner of the standard library's tests: what it counts, cuts, repeats and judges."""
 
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.stdlib.driver import Interpreter, run_module
+from tests.stdlib.driver import Interpreter, _ModuleRun, run_module
 from tests.stdlib.expected import Expectation, judge, load
 from tests.stdlib.outcome import ModuleOutcome, TestOutcome, compare
-from tests.stdlib.report import counts, page, percentage, write_results
+from tests.stdlib.report import ROOT, counts, page, percentage, write_results
 
 SAMPLE = """
 import os, sys, time, unittest
@@ -93,6 +94,28 @@ def test_a_module_that_is_not_there_is_named(tmp_path: Path) -> None:
         "test_no_such", Interpreter(sys.executable, False), {}, tmp_path / "missing.log"
     )
     assert outcome.missing == "this interpreter has no test.test_no_such"
+
+
+def test_time_spent_on_a_hang_of_the_control_does_not_count(tmp_path: Path) -> None:
+    usual = {"slow": TestOutcome("pass", 2.0), "stuck": TestOutcome("hang", 30.0)}
+    run = _ModuleRun("test_sample", Interpreter(sys.executable, False), usual, tmp_path / "log")
+    assert run.patience("slow") == 46.0
+    assert run.patience("stuck") == run.patience("unknown") == 30.0
+
+
+@pytest.mark.slow
+def test_ctrl_c_reaches_workers_also_of_a_runner_in_the_background(tmp_path: Path) -> None:
+    code = "from tests.stdlib.__main__ import main; import signal, sys; main(sys.argv[1:])"
+    check = "; assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
+    subprocess.run(
+        [
+            *("sh", "-c", "trap '' INT; exec \"$@\"", "sh", sys.executable, "-c", code + check),
+            *("--work", str(tmp_path), "test_no_such"),
+        ],
+        cwd=ROOT,
+        check=True,
+        timeout=30,
+    )
 
 
 def outcome_of(**tests: str) -> ModuleOutcome:
