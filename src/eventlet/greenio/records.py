@@ -1,16 +1,20 @@
 """The descriptor records of one file: one on each hub that uses it."""
 
+from os import fstat
 from weakref import ref
 
 from eventlet._core.current import existing_hub, get_hub
 from eventlet._core.descriptor import Descriptor
 from eventlet._core.hub import Hub
-from eventlet._unpatched import get_ident
+from eventlet._unpatched import get_blocking, get_ident
 
-__all__ = ["Records", "in_green_use"]
+__all__ = ["Records", "give_away", "in_green_use"]
 
 _newest: "dict[int, ref[Records]]" = {}
 """Who used a descriptor number last; may be gone."""
+
+_given_away: dict[int, tuple[int, int]] = {}
+"""The files (device, inode) that left us in our mode and not their program's, by number."""
 
 
 class Records:
@@ -83,8 +87,28 @@ class Records:
             foreign.close()
 
 
+def give_away(fd: int) -> None:
+    """Note that a number leaves us in a mode of which its program knows nothing, if it does."""
+    _given_away.pop(fd, None)
+    try:
+        if not get_blocking(fd):
+            _given_away[fd] = _identity(fd)
+    except OSError:
+        pass  # closed behind our back
+
+
 def in_green_use(fd: int) -> bool:
-    """Whether a green socket or file uses a number, whose non-blocking mode is ours then."""
+    """Whether a green socket or file uses a number, or has given it away as it was.
+
+    Its non-blocking mode is ours then.
+    """
     newest = _newest.get(fd)
     records = None if newest is None else newest()
-    return records is not None and not records.recycled
+    if records is not None:
+        return not records.recycled
+    return fd in _given_away and _given_away[fd] == _identity(fd)
+
+
+def _identity(fd: int) -> tuple[int, int]:
+    status = fstat(fd)
+    return status.st_dev, status.st_ino

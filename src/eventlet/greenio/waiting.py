@@ -18,7 +18,7 @@ from eventlet._unpatched import (
     monotonic,
     real_socket,
 )
-from eventlet.greenio.records import Records
+from eventlet.greenio.records import Records, give_away
 
 __all__ = ["WaitingSocket", "get_family", "get_proto", "get_type", "spend_budget"]
 
@@ -319,6 +319,8 @@ class WaitingSocket(real_socket):
             self._records.leave()
             self._records = None
         fd = super().detach()
+        if fd >= 0 and self._timeout != 0.0:
+            give_away(fd)
         if self._wrapped is not None:
             self._wrapped.detach()
         return fd
