@@ -16,6 +16,7 @@ from eventlet._patching.ledger import ABSENT, LEDGER
 from eventlet._patching.locks import forget_locks, patch_locks, waiters
 from eventlet._patching.table import DRIVERS, OPTIONAL, PATCHES, UNPATCHABLE, Patch
 from eventlet.green import _processes, _socket, _subprocess, _threading
+from eventlet.green._interpreters import patch_interpreters
 
 __all__ = ["apply", "undo"]
 
@@ -43,6 +44,7 @@ def apply(switches: Iterable[str], remove_unpatchable: bool) -> None:
             LEDGER.set(real.SSLContext, "sslsocket_class", green.GreenSSLSocket)
     if "thread" in chosen:
         patch_locks(LEDGER.set, importlib.import_module("threading"))
+        patch_interpreters(LEDGER.set)
     _processes.follow_patches(LEDGER.set)
     _follow()
     if "psycopg" in chosen and drivers.change_psycopg():
