@@ -21,6 +21,7 @@ ON_PURPOSE: Final = frozenset(
     {
         ("asyncio.events", "_RunningLoop's base _local"),
         ("ftplib", "_SSLSocket"),
+        ("multiprocessing.resource_tracker", "ResourceTracker._stop_locked's default argument"),
         ("ssl", "create_connection"),
         ("ssl", "socket"),
         ("subprocess", "Popen._internal_poll's default argument"),
