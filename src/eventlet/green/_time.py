@@ -12,6 +12,11 @@ def sleep(seconds: float) -> None:
         ValueError: `seconds` is negative or not a number.
         TypeError: it is no number at all.
     """
-    if not seconds >= 0:
+    try:
+        is_valid = seconds >= 0
+    except TypeError:
+        message = f"sleep length must be an integer or float, not {seconds!r}"
+        raise TypeError(message) from None
+    if not is_valid:
         raise ValueError(f"sleep length must be non-negative, not {seconds!r}")
     park(seconds)

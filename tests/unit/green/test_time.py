@@ -33,9 +33,9 @@ def test_sleep_refuses_a_negative_time(seconds: float) -> None:
         time.sleep(seconds)
 
 
-@pytest.mark.parametrize("seconds", [None, "1"])
+@pytest.mark.parametrize("seconds", [None, "1", [], 1j])
 def test_sleep_refuses_what_is_no_number(seconds: Any) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="integer or float"):
         time.sleep(seconds)
 
 
