@@ -30,7 +30,7 @@ def site(authority: Authority) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("name", ["aiohttp_client", "dns_client", "httpx_client"])
+@pytest.mark.parametrize("name", ["aiohttp_client", "dns_client"])
 def test_a_library_works_and_lets_others_run(name: str, order: str, site: dict[str, Any]) -> None:
     outcome = run_program(name, order, site)
 
