@@ -55,6 +55,8 @@ pipe = os.pipe
 eventfd = getattr(os, "eventfd", None)
 fork = os.fork
 waitpid = os.waitpid
+wait4 = os.wait4
+waitid: Any = getattr(os, "waitid", None)
 
 real_select = select.select
 real_poll = getattr(select, "poll", None)

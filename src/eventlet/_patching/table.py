@@ -33,6 +33,7 @@ GREEN = ImportMap(
         "concurrent.futures": "eventlet.green.concurrent.futures",
         "concurrent.futures._base": "eventlet.green.concurrent.futures._base",
         "concurrent.futures.thread": "eventlet.green.concurrent.futures.thread",
+        "fcntl": "eventlet.green.fcntl",
         "ftplib": "eventlet.green.ftplib",
         "http": "eventlet.green.http",
         "http.client": "eventlet.green.http.client",
@@ -78,7 +79,7 @@ WAITING = frozenset(GREEN) - NEVER_WAITS
 
 WRITTEN = frozenset(
     {
-        *("_thread", "os", "queue", "select", "selectors", "socket", "ssl", "subprocess"),
+        *("_thread", "fcntl", "os", "queue", "select", "selectors", "socket", "ssl", "subprocess"),
         *("threading", "time"),
     }
 )
@@ -95,7 +96,16 @@ class Patch(NamedTuple):
 
 
 PATCHES = (
-    Patch("os", "os", "eventlet.green.os", ("fdopen", "open", "read", "wait", "waitpid", "write")),
+    Patch(
+        "os",
+        "os",
+        "eventlet.green.os",
+        (
+            *("fdopen", "open", "read", "wait", "wait3", "wait4", "waitid", "waitpid"),
+            "write",
+        ),
+    ),
+    Patch("os", "fcntl", "eventlet.green.fcntl", ("flock", "lockf")),
     Patch("select", "select", "eventlet.green.select", ("epoll", "poll", "select")),
     Patch(
         "select",

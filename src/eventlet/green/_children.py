@@ -8,22 +8,25 @@ a status is never lost to a green thread that was killed meanwhile.
 """
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 from eventlet._core.current import get_hub
 from eventlet._core.fork import call_in_child
 from eventlet._core.wait_queue import WaitQueue
-from eventlet._unpatched import Mutex, close, getpid, start_new_thread, waitpid
+from eventlet._unpatched import Mutex, close, getpid, start_new_thread, waitid
 
-__all__ = ["wait_for_child"]
+__all__ = ["wait_for_child", "wait_for_states"]
 
 _Children = tuple[int, int, int]
 """Which children in which states: idtype, id and options of `waitid`."""
 
 
-def wait_for_child(pid: int, options: int) -> tuple[int, int]:
-    """Park until `waitpid(pid, options)` has something to say, and return that.
+def wait_for_child(reap: Callable[[int, int], Any], pid: int, options: int) -> Any:
+    """Park until `reap(pid, options)` has something to say, and return that.
 
     Args:
+        reap: the plain `waitpid` or `wait4`.
         pid: as for `waitpid`: a child, -1 for any, 0 or less than -1 for a process group.
         options: as for `waitpid`, without WNOHANG.
 
@@ -31,11 +34,16 @@ def wait_for_child(pid: int, options: int) -> tuple[int, int]:
         ChildProcessError: there is no such child.
     """
     while True:
-        found = waitpid(pid, options | os.WNOHANG)
-        if found != (0, 0):
+        found = reap(pid, options | os.WNOHANG)
+        if found[0] != 0:
             return found
         if pid <= 0 or options or not _wait_for_exit(pid):
             _watch_of(_children(pid, options)).wait()
+
+
+def wait_for_states(idtype: int, id: int, options: int) -> None:
+    """Park until `waitid` with these arguments may have something to say."""
+    _watch_of((idtype, id, options | os.WNOWAIT)).wait()
 
 
 def _wait_for_exit(pid: int) -> bool:
@@ -95,7 +103,7 @@ class _Watch:
 
     def _watch(self) -> None:
         try:
-            os.waitid(*self.children)
+            waitid(*self.children)
         except ChildProcessError:
             pass  # nobody to wait for: those who wake find that out themselves
         finally:

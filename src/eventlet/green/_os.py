@@ -20,13 +20,15 @@ from eventlet._errors import IOClosed
 from eventlet._patching.ledger import LEDGER
 from eventlet._thread_pool import ThreadPool
 from eventlet._unpatched import close, get_blocking, os_open, os_read, os_write
+from eventlet._unpatched import wait4 as os_wait4
+from eventlet._unpatched import waitid as os_waitid
 from eventlet._unpatched import waitpid as os_waitpid
-from eventlet.green._children import wait_for_child
+from eventlet.green._children import wait_for_child, wait_for_states
 from eventlet.green._ready import ready_now, spend_budget
 from eventlet.greenio.pipes import PIPE_BUF, GreenPipe
 from eventlet.greenio.records import in_green_use
 
-__all__ = ["fdopen", "open", "read", "wait", "waitpid", "write"]
+__all__ = ["fdopen", "open", "read", "wait", "wait3", "wait4", "waitid", "waitpid", "write"]
 
 _openers = ThreadPool(limit=1000)  # opening a FIFO may wait for ever: threads on demand
 
@@ -117,7 +119,38 @@ def waitpid(pid: int, options: int) -> tuple[int, int]:
     """
     if options & os.WNOHANG:
         return os_waitpid(pid, options)
-    return wait_for_child(pid, options)
+    found: tuple[int, int] = wait_for_child(os_waitpid, pid, options)
+    return found
+
+
+def wait3(options: int) -> tuple[int, int, Any]:
+    """Park until any child has changed its state; return number, status and use of resources."""
+    return wait4(-1, options)
+
+
+def wait4(pid: int, options: int) -> tuple[int, int, Any]:
+    """`waitpid` that also returns the use of resources.
+
+    Raises:
+        ChildProcessError: there is no such child.
+    """
+    if options & os.WNOHANG:
+        return os_wait4(pid, options)
+    found: tuple[int, int, Any] = wait_for_child(os_wait4, pid, options)
+    return found
+
+
+def waitid(idtype: int, id: int, options: int, /) -> Any:
+    """Park until a child has changed its state; arguments as for the plain call.
+
+    Raises:
+        ChildProcessError: there is no such child.
+    """
+    while (found := os_waitid(idtype, id, options | os.WNOHANG)) is None:
+        if options & os.WNOHANG:
+            return None
+        wait_for_states(idtype, id, options)
+    return found
 
 
 def _is_always_ready(fd: int) -> bool:

@@ -430,3 +430,44 @@ def test_waiting_does_not_slow_the_clock_of_others() -> None:
     waiter.wait()
 
     assert late < 0.045
+
+
+@pytest.mark.parametrize("name", ["wait3", "wait4", "waitid", "waitid of a pidfd"])
+def test_the_other_calls_that_wait_for_children_park_too(name: str) -> None:
+    child = start_child(EXIT_3)
+    pidfd = real_os.pidfd_open(child)
+    call = {
+        "wait3": lambda: os.wait3(0),
+        "wait4": lambda: os.wait4(child, 0),
+        "waitid": lambda: os.waitid(os.P_PID, child, os.WEXITED),
+        "waitid of a pidfd": lambda: os.waitid(os.P_PIDFD, pidfd, os.WEXITED),
+    }[name]
+    ticks = 0
+    waiter: GreenThread = spawn(call)
+    while not waiter.dead:
+        sleep(0.005)
+        ticks += 1
+    found = waiter.wait()
+    real_os.close(pidfd)
+
+    assert ticks > 2
+    if name.startswith("waitid"):
+        assert (found.si_pid, found.si_status, found.si_code) == (child, 3, os.CLD_EXITED)
+    else:
+        assert found[:2] == (child, 3 << 8)
+        assert found[2].ru_maxrss > 0
+    with pytest.raises(ChildProcessError):
+        os.wait4(child, 0)
+    with pytest.raises(ChildProcessError):
+        os.waitid(os.P_ALL, 0, os.WEXITED)
+
+
+def test_waitid_leaves_the_status_and_does_not_wait_when_told_so() -> None:
+    child = start_child(EXIT_3)
+
+    assert os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG) is None
+    assert os.wait4(child, os.WNOHANG)[:2] == (0, 0)
+    found = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    assert found is not None
+    assert found.si_status == 3
+    assert os.waitpid(child, 0) == (child, 3 << 8)
