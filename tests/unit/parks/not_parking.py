@@ -32,13 +32,13 @@ NOT_PARKING: dict[str, dict[str, str]] = {
         ),
         "eventlet.event": "Event.has_exception Event.has_result Event.ready Event.reset",
         "eventlet.green._select": "get_fileno epoll.fileno",
+        "eventlet.green._signal_handlers": "getsignal signal",
         "eventlet.green._thread": (
             "_ThreadHandle.is_done _count _get_main_thread_ident _make_thread_handle _set_sentinel"
             " exit get_ident pthread_getcpuclockid pthread_kill stack_size"
         ),
-        "eventlet.green._threading": (
-            "current_thread_for.<locals>.current_thread quiet_hook.<locals>.excepthook"
-        ),
+        "_thread": "quiet_hook.<locals>.excepthook",
+        "eventlet.green._threading": "current_thread_for.<locals>.current_thread",
         "eventlet.greenio.pipes": (
             "GreenFileIO.fileno GreenFileIO.isatty GreenFileIO.readable GreenFileIO.seekable"
             " GreenFileIO.writable"
@@ -47,6 +47,7 @@ NOT_PARKING: dict[str, dict[str, str]] = {
             "WaitingSocket.getblocking WaitingSocket.gettimeout WaitingSocket.setblocking"
             " WaitingSocket.setsockopt WaitingSocket.settimeout"
         ),
+        "eventlet.greenio.records": "in_green_use",
         "eventlet.greenio": "set_nonblocking",
         "eventlet.greenpool": "GreenPool.free GreenPool.running GreenPool.waiting",
         "eventlet.hubs._listener": "FdListener.defang noop",
@@ -60,7 +61,7 @@ NOT_PARKING: dict[str, dict[str, str]] = {
         "eventlet.hubs.kqueue": "Hub.is_available is_available",
         "eventlet.hubs.poll": "Hub.is_available is_available",
         "eventlet.hubs.selects": "Hub.is_available is_available",
-        "eventlet.hubs": "get_default_hub use_hub",
+        "eventlet.hubs": "get_default_hub keep_green_threads_on_fork use_hub",
         "eventlet.pools": "Pool.free Pool.waiting",
         "eventlet.queue": (
             "LightQueue.empty LightQueue.full LightQueue.getting LightQueue.putting"
@@ -102,7 +103,7 @@ NOT_PARKING: dict[str, dict[str, str]] = {
         ),
         "eventlet.hubs.timer": "Timer.copy Timer.schedule Timer.schedule_on",
         "eventlet.patcher": (
-            "import_patched inject is_monkey_patched monkey_patch patch_function"
+            "import_patched inject is_monkey_patched kept_originals monkey_patch patch_function"
             " slurp_properties unpatch"
         ),
         "eventlet.pools": "TokenPool.create",
@@ -126,7 +127,7 @@ NOT_PARKING: dict[str, dict[str, str]] = {
         "eventlet.green._select": "epoll.__exit__ epoll.close",
         "eventlet.green.subprocess": "Popen.kill",
         "eventlet.greenio.pipes": "GreenFileIO.close",
-        "eventlet.greenio.records": "Records.close Records.end_exactness Records.leave",
+        "eventlet.greenio.records": ("Records.close Records.end_exactness Records.leave give_away"),
         "eventlet.greenio.waiting": "WaitingSocket.detach",
         "eventlet.greenio": "shutdown_safe",
         "eventlet.greenpool": "GreenMap.done_spawning GreenPool.resize",
@@ -190,7 +191,11 @@ NOT_PARKING: dict[str, dict[str, str]] = {
     "lets the hub finish its pass, in the greenlet that made the hub alone": {
         "eventlet.hubs.hub": "BaseHub.abort",
     },
-    "only yields, when the I/O budget is used up": {
+    "makes a coroutine, and a coroutine parks nobody": {
+        "eventlet._aio.loop": "EventLoop.getaddrinfo EventLoop.getnameinfo",
+    },
+    "only yields, when the budget of a turn is used up": {
+        "eventlet.green.queue": "Queue.empty Queue.full Queue.qsize",
         "eventlet.greenio.waiting": "spend_budget",
     },
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,6 +15,7 @@ from greenlet import getcurrent
 
 from eventlet import tpool
 from eventlet.event import Event
+from eventlet.green import fcntl as green_fcntl
 from eventlet.green import os as green_os
 from eventlet.green import queue as green_queue
 from eventlet.green import subprocess as green_subprocess
@@ -52,6 +55,28 @@ def wait_for_any_child(stage: Stage) -> Wait:
     child = _plain_child(stage)
     complete = partial(os.kill, child.pid, signal.SIGTERM)
     return Wait(green_os.wait, complete, (child.pid, signal.SIGTERM))
+
+
+@park(green_os.wait4)
+def wait4(stage: Stage) -> Wait:
+    child = _plain_child(stage)
+    call = lambda: green_os.wait4(child.pid, 0)[:2]  # noqa: E731
+    return Wait(call, partial(os.kill, child.pid, signal.SIGTERM), (child.pid, signal.SIGTERM))
+
+
+@park(green_os.wait3, alone=True)
+def wait3(stage: Stage) -> Wait:
+    child = _plain_child(stage)
+    call = lambda: green_os.wait3(0)[:2]  # noqa: E731
+    return Wait(call, partial(os.kill, child.pid, signal.SIGTERM), (child.pid, signal.SIGTERM))
+
+
+@park(green_os.waitid)
+def waitid(stage: Stage) -> Wait:
+    child = _plain_child(stage)
+    call = partial(green_os.waitid, os.P_PID, child.pid, os.WEXITED)
+    complete = partial(os.kill, child.pid, signal.SIGTERM)
+    return Wait(call, complete, lambda found: found.si_status == signal.SIGTERM)
 
 
 @park(green_os.waitpid)
@@ -171,6 +196,50 @@ def subprocess_getoutput(stage: Stage) -> Wait:
     stage.keep_number(writer)
     call = partial(green_subprocess.getoutput, f"exec head -n 1 {path}")
     return Wait(call, partial(os.write, writer, b"a line\n"), "a line", stays=False)
+
+
+# -- locks on files --------------------------------------------------------------------------
+
+
+@park(green_fcntl.flock)
+def flock(stage: Stage) -> Wait:
+    """An OS thread waits, and gives back the lock that an interrupted caller no longer wants."""
+    path = stage.directory() / "locked"
+    holder = stage.keep(path.open("w"))
+    waiter = stage.keep(path.open("w"))
+    fcntl.flock(holder, fcntl.LOCK_EX)
+
+    def call() -> None:
+        green_fcntl.flock(waiter, fcntl.LOCK_EX)
+        fcntl.flock(waiter, fcntl.LOCK_UN)
+
+    unlock = partial(fcntl.flock, holder, fcntl.LOCK_UN)
+    return Wait(call, unlock, None, goes_on=unlock, ready_first=True)
+
+
+HOLDER = """
+import fcntl, sys
+file = open(sys.argv[1], "w")
+fcntl.lockf(file, fcntl.LOCK_EX)
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+@park(green_fcntl.lockf)
+def lockf(stage: Stage) -> Wait:
+    path = stage.directory() / "locked"
+    command = (sys.executable, "-I", "-S", "-c", HOLDER, str(path))
+    holder = stage.child(*command, stdout=subprocess.PIPE)
+    assert holder.stdout.readline() == b"locked\n"
+    waiter = stage.keep(path.open("w"))
+
+    def call() -> None:
+        green_fcntl.lockf(waiter, fcntl.LOCK_EX)
+        fcntl.lockf(waiter, fcntl.LOCK_UN)
+
+    unlock = holder.stdin.close
+    return Wait(call, unlock, None, goes_on=unlock, ready_first=True)
 
 
 # -- OS threads ------------------------------------------------------------------------------

@@ -18,7 +18,10 @@ from tests.unit.parks.not_parking import DERIVED
 __all__ = ["key_of", "public_calls"]
 
 SOURCE = str(Path(eventlet.__file__).parent)
-HOMES = ("eventlet.green._os", "eventlet.green._select", "eventlet.green._thread")
+HOMES = (
+    *("eventlet.green._fcntl", "eventlet.green._os", "eventlet.green._select"),
+    *("eventlet.green._signal_handlers", "eventlet.green._thread"),
+)
 """Private modules whose names are public in green modules."""
 SPECIAL = frozenset(
     {"__await__", "__call__", "__enter__", "__exit__", "__getitem__", "__iter__", "__next__"}
