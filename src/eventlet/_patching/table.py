@@ -163,6 +163,7 @@ PATCHES = (
     ),
     Patch("thread", "_multiprocessing", "eventlet.green._processes", ("SemLock",)),
     Patch("thread", "signal", "eventlet.green.thread", ("pthread_kill",)),
+    Patch("thread", "signal", "eventlet.green._signal_handlers", ("getsignal", "signal")),
     Patch("select", "signal", "eventlet.green._signal", ("set_wakeup_fd",)),
     Patch("thread", "signal", "eventlet.green._signal", ("raise_signal",)),
     Patch("thread", "time", "eventlet.green.thread", ("pthread_getcpuclockid",)),

@@ -1,0 +1,127 @@
+"""Signal handlers that wait, in a patched program whose hub is asleep or busy."""
+
+import textwrap
+
+import pytest
+
+from tests.conftest import RunIsolated
+
+START = """
+import eventlet
+eventlet.monkey_patch()
+import os, signal, socket, sys, threading, time
+from eventlet import patcher
+
+real_time = patcher.original("time")
+
+
+def send(number=signal.SIGTERM, seconds=0.05):
+    pid = os.getpid()
+    def work():
+        real_time.sleep(seconds)
+        os.kill(pid, number)
+    patcher.original("threading").Thread(target=work, daemon=True).start()
+"""
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "time.sleep(50)",
+        "threading.Event().wait()",
+        "near.recv(1)",
+        "eventlet.spawn(time.sleep, 50).wait()",
+    ],
+)
+def test_handler_waits_for_io_and_time_and_ends_the_program(
+    run_isolated: RunIsolated, wait: str
+) -> None:
+    script = START + textwrap.dedent(
+        f"""
+        near, far = socket.socketpair()
+        ours, theirs = socket.socketpair()
+
+        def answer():
+            theirs.sendall(theirs.recv(10).upper())
+
+        eventlet.spawn(answer)
+
+        def end(number, frame):
+            time.sleep(0.02)
+            ours.sendall(b"bye")
+            print(ours.recv(10), threading.current_thread() is threading.main_thread())
+            sys.exit(3)
+
+        signal.signal(signal.SIGTERM, end)
+        send()
+        try:
+            {wait}
+        finally:
+            print("cleaned up")
+        """
+    )
+    assert run_isolated(script, expect_status=3).stdout == "b'BYE' True\ncleaned up\n"
+
+
+def test_program_goes_on_when_the_handler_has_waited(run_isolated: RunIsolated) -> None:
+    script = START + textwrap.dedent(
+        """
+        steps = []
+
+        def pause(number, frame):
+            steps.append("begin")
+            time.sleep(0.05)
+            steps.append("end")
+
+        signal.signal(signal.SIGUSR1, pause)
+        send(signal.SIGUSR1)
+        began = time.monotonic()
+        time.sleep(0.3)
+        assert 0.3 <= time.monotonic() - began < 5
+        print(*steps)
+        """
+    )
+    assert run_isolated(script).stdout == "begin end\n"
+
+
+def test_handler_that_does_not_wait_raises_where_main_waits(run_isolated: RunIsolated) -> None:
+    script = START + textwrap.dedent(
+        """
+        def complain(number, frame):
+            raise LookupError("from the handler")
+
+        signal.signal(signal.SIGALRM, complain)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        try:
+            time.sleep(50)
+        except LookupError as exc:
+            print(exc)
+        """
+    )
+    assert run_isolated(script).stdout == "from the handler\n"
+
+
+def test_actions_are_given_back_as_they_were_set(run_isolated: RunIsolated) -> None:
+    script = START + textwrap.dedent(
+        """
+        def first(number, frame):
+            pass
+
+        def second(number, frame):
+            pass
+
+        assert signal.signal(signal.SIGUSR1, first) is signal.SIG_DFL
+        assert signal.getsignal(signal.SIGUSR1) is first
+        assert signal.signal(signal.SIGUSR1, second) is first
+        assert signal.signal(signal.SIGUSR1, signal.SIG_IGN) is second
+        assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        for wrong in (None, "text", 7):
+            try:
+                signal.signal(signal.SIGUSR1, wrong)
+            except (TypeError, ValueError) as exc:
+                print(type(exc).__name__)
+        """
+    )
+    assert run_isolated(script).stdout == "TypeError\n" * 3
