@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.conftest import RunIsolated
@@ -98,3 +100,32 @@ def test_nothing_is_printed_in_a_session_at_the_prompt(
     )
 
     assert (done.stdout, done.stderr) == ("''\n", "")
+
+
+def test_nothing_is_printed_by_an_interactive_interpreter(run_isolated: RunIsolated) -> None:
+    session = "import eventlet\neventlet.monkey_patch()\neventlet.sleep(0.001)\n1 + 1\n"
+    done = run_isolated("pass", stdin=session, flags=("-i", "-q", "-W", "always"))
+
+    assert done.stdout == "2\n"
+    assert done.stderr.replace(">>> ", "").strip() == ""
+
+
+def test_nothing_is_printed_in_a_test_run(tmp_path: Path, run_isolated: RunIsolated) -> None:
+    (tmp_path / "test_own.py").write_text(
+        "import eventlet\neventlet.monkey_patch()\nimport logging, threading, time\n"
+        "def test_output(capfd):\n"
+        "    thread = threading.Thread(target=time.sleep, args=(0.01,))\n"
+        "    thread.start()\n"
+        "    thread.join()\n"
+        "    assert capfd.readouterr() == ('', '')\n"
+        "def test_log(caplog):\n"
+        "    logging.warning('seen')\n"
+        "    assert caplog.messages == ['seen']\n"
+    )
+    options = ["-q", "-p", "no:cacheprovider", "-W", "error", "--rootdir", str(tmp_path)]
+    done = run_isolated(
+        "import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))", *options, str(tmp_path)
+    )
+
+    assert "2 passed" in done.stdout
+    assert done.stderr == ""
