@@ -20,6 +20,7 @@ from eventlet._core.waiting import (
 from eventlet._errors import LockHeldHere
 from eventlet._patching.lines import LONGEST_PAUSE, Line, hand_over, wait_in_line
 from eventlet._patching.old_locks import OLD
+from eventlet._patching.turns import TURN, end_turn
 from eventlet._unpatched import (
     lock_acquire,
     lock_at_fork_reinit,
@@ -46,11 +47,16 @@ def plain_lock_methods() -> dict[str, Callable[..., Any]]:
     native_acquire, native_release, lines = lock_acquire, lock_release, LINES
     native_reinit, ending = lock_at_fork_reinit, is_ending
     wait, check, pass_on, let_in = _wait, check_timeout, _pass_on, _let_in
+    turn, next_turn = TURN, end_turn
 
     def acquire(self: Any, blocking: bool = True, timeout: float = -1) -> bool:
         """Take the lock; park while another green thread has it."""
+        nonlocal turn
         if timeout != -1:
             check(blocking, timeout)
+        turn -= 1
+        if turn < 0:
+            turn = next_turn()
         if native_acquire(self, False):
             return True
         if not blocking or ending():
@@ -59,6 +65,10 @@ def plain_lock_methods() -> dict[str, Callable[..., Any]]:
 
     def __enter__(self: Any) -> bool:  # noqa: N807 - a method
         """Take the lock; park while another green thread has it."""
+        nonlocal turn
+        turn -= 1
+        if turn < 0:
+            turn = next_turn()
         return native_acquire(self, False) or ending() or wait(self, None)
 
     def release(self: Any) -> None:

@@ -37,6 +37,7 @@ from eventlet._errors import LockHeldHere
 from eventlet._patching.lines import LONGEST_PAUSE, Line, hand_over, wait_in_line
 from eventlet._patching.old_locks import OLD
 from eventlet._patching.plain_locks import check_timeout
+from eventlet._patching.turns import TURN, end_turn
 from eventlet._unpatched import (
     monotonic,
     rlock_acquire,
@@ -69,9 +70,14 @@ def _taking_methods() -> dict[str, Callable[..., Any]]:
     native_acquire: Callable[..., bool] = rlock_acquire
     records, current, ending = RECORDS, getcurrent, is_ending
     record_of, wait, check = _record_of, _wait, check_timeout
+    turn, next_turn = TURN, end_turn
 
     def __enter__(self: Any) -> bool:  # noqa: N807 - a method
         """Take the lock, again if need be; park while another green thread has it."""
+        nonlocal turn
+        turn -= 1
+        if turn < 0:
+            turn = next_turn()
         try:
             me = current()
             line = records[id(self)]
@@ -101,6 +107,10 @@ def _taking_methods() -> dict[str, Callable[..., Any]]:
             return __enter__(self)
         if ending():
             return native_acquire(self, False)
+        nonlocal turn
+        turn -= 1
+        if turn < 0:
+            turn = next_turn()
         return wait(self, record_of(self), blocking, None if timeout == -1 else timeout)
 
     def _acquire_restore(self: Any, state: tuple[int, int]) -> None:

@@ -13,6 +13,7 @@ from eventlet._core.wait_queue import Ticket
 from eventlet._core.waiting import give_up_ticket, is_ending, ticket_here
 from eventlet._patching.lines import Line, hand_over, wait_in_line
 from eventlet._patching.old_locks import OLD
+from eventlet._patching.turns import TURN, end_turn
 from eventlet._unpatched import (
     monotonic,
     simple_queue_get_nowait,
@@ -50,6 +51,7 @@ def simple_queue_methods() -> dict[str, Callable[..., Any]]:
         Empty,
     )
     ending, serve, wait = is_ending, _serve, _get
+    turn, next_turn = TURN, end_turn
 
     def put(self: Any, item: Any, block: bool = True, timeout: float | None = None) -> None:
         """Put an item into the queue; never waits."""
@@ -71,6 +73,10 @@ def simple_queue_methods() -> dict[str, Callable[..., Any]]:
         """
         if timeout is not None and block and timeout < 0:
             raise ValueError("'timeout' must be a non-negative number")
+        nonlocal turn
+        turn -= 1
+        if turn < 0:
+            turn = next_turn()
         if not getters:
             try:
                 return native_get(self)
@@ -85,6 +91,10 @@ def simple_queue_methods() -> dict[str, Callable[..., Any]]:
         Raises:
             Empty: there is none that is not owed to somebody who waits.
         """
+        nonlocal turn
+        turn -= 1
+        if turn < 0:
+            turn = next_turn()
         return wait(self, False, None) if getters else native_get(self)
 
     return {"get": get, "get_nowait": get_nowait, "put": put, "put_nowait": put_nowait}
