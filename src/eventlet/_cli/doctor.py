@@ -180,11 +180,17 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     yield f"  {', '.join(report['patched']) or 'nothing'}"
     yield f"\nLedger: {len(report['ledger'])} changes"
     by_module: dict[str, list[str]] = {}
+    renamed = 0
     for change in report["ledger"]:
-        by_module.setdefault(change["module"], []).append(change["name"])
+        if change["name"] == "__module__":
+            renamed += 1
+        else:
+            by_module.setdefault(change["module"], []).append(change["name"])
     for module, names in by_module.items():
         yield f"  {module}"
         yield _wrapped(", ".join(names))
+    if renamed:
+        yield _wrapped(f"{renamed} of these are named after the module they stand in now")
     kept = report["kept originals"]
     yield f"\nTaken before patching: {len(kept)} references that block"
     for entry in kept:
