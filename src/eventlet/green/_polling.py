@@ -5,8 +5,22 @@ from functools import wraps
 from typing import Any
 
 from eventlet._core.current import existing_hub
+from eventlet._core.scope import shielded
 
-__all__ = ["yielding"]
+__all__ = ["let_others_poll", "yielding"]
+
+
+def let_others_poll() -> None:
+    """Let others run now and then: a call of something that loops may call for ever.
+
+    Cancelled scopes are not noticed, for that is not what the caller asks.
+    """
+    hub = existing_hub()
+    if hub is not None:
+        hub.budget -= 1
+        if hub.budget < 0:
+            with shielded():
+                hub.spend()
 
 
 def yielding(ordinary: Callable[..., Any]) -> Callable[..., Any]:
@@ -18,11 +32,7 @@ def yielding(ordinary: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(ordinary)
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        hub = existing_hub()
-        if hub is not None:
-            hub.budget -= 1
-            if hub.budget < 0:
-                hub.spend()
+        let_others_poll()
         return ordinary(self, *args, **kwargs)
 
     return method

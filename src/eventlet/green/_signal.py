@@ -13,8 +13,8 @@ from weakref import ref
 
 from greenlet import getcurrent, greenlet
 
-from eventlet._core.current import existing_hub
 from eventlet._patching.table import patched
+from eventlet.green._polling import let_others_poll
 
 __all__ = ["raise_signal", "set_wakeup_fd"]
 
@@ -81,11 +81,7 @@ def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
 def raise_signal(signalnum: int, /) -> None:
     """Send a signal to the calling process; a loop of calls lets others run now and then."""
     _ordinary_raise(signalnum)
-    hub = existing_hub()
-    if hub is not None:
-        hub.budget -= 1
-        if hub.budget < 0:
-            hub.spend()
+    let_others_poll()
 
 
 __patched__ = patched(globals())

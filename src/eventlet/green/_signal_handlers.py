@@ -1,10 +1,15 @@
-"""Signal handlers that may wait, also when the signal finds the hub at work.
+"""Signal handlers that run in the name of the main thread, and may wait.
 
-Python runs a handler on top of whatever the main OS thread is doing. In a program that waits
-that is the hub, which must never park. So there the handler gets a greenlet of its own, run
-at once: one that does not wait is over before the hub goes on, and what it raises is raised
-as ever. One that waits is a green thread from then on, in the name of the main thread, and
-what it raises later is raised where the main green thread waits.
+Python runs a handler on top of whatever the main OS thread is doing, and programs rely on two
+things: the current thread is the main one, and what the handler raises is raised there.
+
+In a program that waits the signal finds the hub, which must never park. So there the handler
+gets a greenlet of its own, run at once: one that does not wait is over before the hub goes on,
+and what it raises is raised as ever. One that waits is a green thread from then on, and what
+it raises later is raised where the main green thread waits.
+
+A signal that finds another green thread borrows it: it has the identity of the main thread
+while the handler runs, and what that raises goes to where the main green thread waits.
 """
 
 import signal as _module
@@ -18,6 +23,7 @@ from eventlet._core.current import existing_hub
 from eventlet._core.hub import Hub
 from eventlet._core.signals import InterruptRouter
 from eventlet._patching.table import patched
+from eventlet.green._polling import let_others_poll
 from eventlet.green._thread import get_ident
 
 __all__ = ["getsignal", "signal"]
@@ -36,10 +42,16 @@ class _WaitingHandler:
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
         hub = existing_hub()
-        if hub is None or getcurrent() is not hub.greenlet:
+        current = getcurrent()
+        main = None if hub is None else hub.main_greenlet()
+        if hub is None or current is main:
+            self.handler(signum, frame)
+        elif current is hub.greenlet:
+            _call_beside(hub, self.handler, signum, frame)
+        elif main is None:
             self.handler(signum, frame)
         else:
-            _call_beside(hub, self.handler, signum, frame)
+            _call_as_main(hub, current, get_ident(main), lambda: self.handler(signum, frame))
 
 
 def _call_beside(
@@ -74,6 +86,22 @@ def _call_beside(
             outcome = None  # it refers to this frame
 
 
+def _call_as_main(hub: Hub, borrowed: Any, ident: int, handler: Callable[[], Any]) -> None:
+    """Call a handler in a green thread that the signal has found."""
+    own = vars(borrowed).get("_thread_ident")
+    borrowed._thread_ident = ident
+    try:
+        handler()
+    except BaseException as exc:
+        if not hub.offer_main(exc):
+            raise
+    finally:
+        if own is None:
+            del borrowed._thread_ident
+        else:
+            borrowed._thread_ident = own
+
+
 def signal(signalnum: Any, handler: Any) -> Any:
     """Set the action for a signal, and return the previous one.
 
@@ -83,6 +111,7 @@ def signal(signalnum: Any, handler: Any) -> Any:
         ValueError: not in the main OS thread, or there is no such signal.
         TypeError: `handler` is no action.
     """
+    let_others_poll()
     is_plain = not callable(handler) or handler is _module.default_int_handler
     if not is_plain and not isinstance(handler, InterruptRouter):
         handler = _WaitingHandler(handler)

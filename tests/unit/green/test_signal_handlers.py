@@ -125,3 +125,60 @@ def test_actions_are_given_back_as_they_were_set(run_isolated: RunIsolated) -> N
         """
     )
     assert run_isolated(script).stdout == "TypeError\n" * 3
+
+
+def test_handler_runs_as_the_main_thread_wherever_the_signal_comes(
+    run_isolated: RunIsolated,
+) -> None:
+    script = START + textwrap.dedent(
+        """
+        seen = []
+
+        def note(number, frame):
+            seen.append(threading.get_ident() == main and threading.current_thread() is thread)
+            if number == signal.SIGUSR2:
+                raise LookupError("from the handler")
+
+        thread = threading.main_thread()
+        main = thread.ident
+        signal.signal(signal.SIGUSR1, note)
+        signal.signal(signal.SIGUSR2, note)
+
+        def work():
+            before = threading.current_thread(), threading.get_ident()
+            signal.raise_signal(signal.SIGUSR1)
+            signal.raise_signal(signal.SIGUSR2)
+            assert before == (threading.current_thread(), threading.get_ident())
+            seen.append("went on")
+
+        worker = threading.Thread(target=work)
+        signal.raise_signal(signal.SIGUSR1)
+        try:
+            worker.start()
+            worker.join()
+        except LookupError as exc:
+            print(exc)
+        worker.join()
+        eventlet.spawn(signal.raise_signal, signal.SIGUSR1).wait()
+        print(*seen)
+        """
+    )
+    assert run_isolated(script).stdout == "from the handler\nTrue True True went on True\n"
+
+
+def test_loop_that_sets_handlers_lets_others_run(run_isolated: RunIsolated) -> None:
+    script = START + textwrap.dedent(
+        """
+        sent = []
+
+        def send():
+            time.sleep(0.01)
+            sent.append(1)
+
+        threading.Thread(target=send).start()
+        while not sent:
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        print(sent)
+        """
+    )
+    assert run_isolated(script).stdout == "[1]\n"
