@@ -29,6 +29,7 @@ from eventlet._unpatched import get_ident as native_ident
 from eventlet._unpatched import main_thread as os_main_thread
 from eventlet._unpatched import monotonic
 from eventlet.corolocal import local
+from eventlet.green._tracing import is_traced, own_tracing
 from eventlet.lock import Lock
 
 __all__ = ["Lock", "LockType", "_ThreadHandle", "_count", "_get_main_thread_ident", "_local"]
@@ -186,7 +187,11 @@ def _start(
 def _run(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     _threads.of_this_process().running += 1
     try:
-        function(*args, **kwargs)
+        if is_traced(function):
+            with own_tracing():
+                function(*args, **kwargs)
+        else:
+            function(*args, **kwargs)
     except (SystemExit, GreenletExit):
         pass  # the ways to end a thread
     except BaseException as exc:
