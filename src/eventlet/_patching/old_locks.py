@@ -6,12 +6,21 @@ may come to lie where an old one was: then it is looked at more often than it ne
 """
 
 import gc
+import threading
 from typing import Any
 from weakref import ref
 
 from greenlet import getcurrent, greenlet
 
-from eventlet._unpatched import get_ident, lock_type, rlock_type, set_sentinel, simple_queue_type
+from eventlet._unpatched import (
+    get_ident,
+    local,
+    lock_type,
+    new_lock,
+    rlock_type,
+    set_sentinel,
+    simple_queue_type,
+)
 
 __all__ = ["OLD", "OldLocks", "noted_sentinel"]
 
@@ -54,8 +63,26 @@ class OldLocks:
 OLD = OldLocks()
 
 
+class _Here(local):
+    """Whether this OS thread has a sentinel from `noted_sentinel`."""
+
+    has_sentinel = False
+
+
+_here = _Here()
+
+
 def noted_sentinel() -> Any:
-    """Make a lock that C releases at the end of the calling OS thread; note it. Up to 3.12."""
+    """Make a lock that C releases at the end of the calling OS thread; note it. Up to 3.12.
+
+    C knows one for each OS thread, the last. Running the code of `threading` asks for one too,
+    for the main thread that it takes its caller for: in a thread that has one, which somebody
+    may wait for, it gets a lock that nobody waits for.
+    """
+    known: Any = vars(threading)["_active"].get(get_ident())
+    if _here.has_sentinel or getattr(known, "_tstate_lock", None) is not None:
+        return new_lock()
     sentinel = set_sentinel()
+    _here.has_sentinel = True
     OLD.note(sentinel)
     return sentinel

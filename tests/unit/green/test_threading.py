@@ -447,3 +447,27 @@ def test_the_forking_thread_is_the_main_one_of_the_child() -> None:
         forker.join()
     """
     assert run_isolated(script).stdout == "4\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import eventlet.green.threading",
+        "from eventlet import patcher; patcher.original('threading')",
+        "import eventlet; eventlet.import_patched('http.server')",
+        "import eventlet; eventlet.monkey_patch()",
+    ],
+    ids=["green", "original", "private", "patched"],
+)
+def test_an_os_thread_in_which_threading_is_first_derived_can_be_joined(code: str) -> None:
+    run_isolated(
+        """
+        import sys
+        import threading
+        thread = threading.Thread(target=exec, args=(sys.argv[1],), daemon=True)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive()
+        """,
+        code,
+    )
