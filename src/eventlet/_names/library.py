@@ -10,6 +10,7 @@ from typing import Any
 
 from eventlet._patching.private import PrivateCopies
 from eventlet._resolver import NoGreenNames
+from eventlet._unpatched import Mutex
 
 __all__ = ["LIBRARY", "Library"]
 
@@ -29,6 +30,7 @@ class Library:
         self._copies: PrivateCopies | None = None
         self._dns: ModuleType | None = None
         self._is_whole = False
+        self._lock = Mutex()
 
     def load(self) -> ModuleType:
         """Return the package `dns` with what is needed to make and read messages.
@@ -55,20 +57,26 @@ class Library:
         if self.failure is not None:
             raise NoGreenNames from self.failure
         try:
-            if self._copies is None:
-                copies = PrivateCopies({})
-                features: Any = copies.import_target("dns._features")
-                features.force("doh", False)
-                features.force("doq", False)
-                self._copies = copies
+            copies = self._shared_copies()
+            features: Any = copies.import_target("dns._features")
+            features.force("doh", False)
+            features.force("doq", False)
             for name in names:
-                self._copies.import_module(name)
-            return self._copies.import_module("dns")
+                copies.import_module(name)
+            return copies.import_module("dns")
         except Exception as exc:  # whatever a stranger's package of that name raises
             self.failure = exc
             if not isinstance(exc, ModuleNotFoundError):
                 _log.warning("dnspython cannot be used, the OS resolver is: %r", exc)
             raise NoGreenNames from exc
+
+    def _shared_copies(self) -> PrivateCopies:
+        """Return the one set of copies; OS threads that load at the same time wait in it."""
+        made = PrivateCopies({})
+        with self._lock:
+            if self._copies is None:
+                self._copies = made
+            return self._copies
 
 
 _log = logging.getLogger("eventlet.names")

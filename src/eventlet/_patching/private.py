@@ -43,6 +43,7 @@ from eventlet._core.current import get_hub
 from eventlet._core.wait_queue import WaitQueue
 from eventlet._derive import Facade, ImportMap, code_of, run
 from eventlet._patching.table import GREEN, WAITING, WRITTEN
+from eventlet._unpatched import Mutex
 
 __all__ = ["PREFIX", "PrivateCopies"]
 
@@ -134,6 +135,7 @@ class PrivateCopies(ImportMap):
             del self._copies[name]
             raise
         finally:
+            _chosen.discard(self._private_tops.get(name.partition(".")[0], ""))
             copy.is_done = True
             copy.waiters.wake_all()
 
@@ -194,11 +196,23 @@ class PrivateCopies(ImportMap):
         top, dot, rest = name.partition(".")
         private = self._private_tops.get(top)
         if private is None:
+            private = self._choose_name(top)
+        return f"{private}{dot}{rest}"
+
+    def _choose_name(self, top: str) -> str:
+        """Choose a name that nobody else has, nor is about to use in another OS thread."""
+        with _choosing:
+            chosen = self._private_tops.get(top)
+            if chosen is not None:
+                return chosen
             private, number = f"{PREFIX}{top}", 2
-            while any(each.partition(".")[0] == private for each in tuple(sys.modules)):
+            while private in _chosen or any(
+                each.partition(".")[0] == private for each in tuple(sys.modules)
+            ):
                 private, number = f"{PREFIX}{number}_{top}", number + 1
             self._private_tops[top] = private
-        return f"{private}{dot}{rest}"
+            _chosen.add(private)
+            return private
 
     def _wait_for(self, copy: "_Copy") -> None:
         me = greenlet.getcurrent()
@@ -227,6 +241,11 @@ class PrivateCopies(ImportMap):
         if name.startswith("."):
             name = importlib.util.resolve_name(name, self.original_name(package or ""))
         return self.import_module(self.original_name(name))
+
+
+_choosing = Mutex()
+_chosen: set[str] = set()
+"""Names of copies that are not in `sys.modules` yet."""
 
 
 class _Copy:

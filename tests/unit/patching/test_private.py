@@ -240,6 +240,19 @@ def test_two_sets_of_additional_modules_give_two_copies(write_modules: WriteModu
     assert sys.modules[second.__name__] is second
 
 
+def test_a_name_that_is_chosen_is_taken_before_anything_is_loaded_under_it(
+    write_modules: WriteModules,
+) -> None:
+    write_modules({"app.py": "name = __name__"})
+    first, second = PrivateCopies({}), PrivateCopies({})
+    chosen = first._private_name("app")  # another OS thread comes before it goes on
+
+    names = [each.import_target("app").name for each in (second, first)]
+
+    assert chosen == "__patched_module_app"
+    assert names == ["__patched_module_2_app", "__patched_module_app"]
+
+
 def test_a_failing_copy_leaves_nothing_and_can_be_tried_again(
     tmp_path: Path, write_modules: WriteModules, copies: PrivateCopies
 ) -> None:
