@@ -127,6 +127,8 @@ class Hub(Embedding, ForeignWaits):
             BaseException: what was given to `interrupt`.
         """
         thread = ticket.thread
+        if thread is None:  # the wake came while a signal handler waited
+            return ticket.value
         thread._ticket = ticket
         if type(thread) is _RawGreenlet and thread.parent is not None:
             self._lead_back(thread)
@@ -153,9 +155,9 @@ class Hub(Embedding, ForeignWaits):
         """Go to the end of the ready queue and let everybody else run once."""
         ticket = self.ticket()
         ticket.state = WOKEN
-        self.ready.append(ticket)
         thread = ticket.thread
         thread._ticket = ticket
+        self.ready.append(ticket)
         if type(thread) is _RawGreenlet and thread.parent is not None:
             self._lead_back(thread)
         if self.scopes:
@@ -517,9 +519,7 @@ class Hub(Embedding, ForeignWaits):
         """
         if self._embedder is not None or self._on_earlier is not None:
             return False
-        if self._has_ready():
-            return False
-        if self.timers.next_deadline() is not None:
+        if self._has_ready() or self.timers.next_deadline() is not None:
             return False
         return not any(
             d.reader or d.writer or d.more_readers or d.more_writers or d.foreign

@@ -3,17 +3,16 @@
 Python runs a handler on top of whatever the main OS thread is doing, and programs rely on two
 things: the current thread is the main one, and what the handler raises is raised there.
 
-In a program that waits the signal finds the hub, which must never park. So there the handler
-gets a greenlet of its own, run at once: one that does not wait is over before the hub goes on,
-and what it raises is raised as ever. One that waits is a green thread from then on, and what
-it raises later is raised where the main green thread waits.
-
-A signal that finds another green thread borrows it: it has the identity of the main thread
-while the handler runs, and what that raises goes to where the main green thread waits.
+A signal that finds the main green thread runs on top of it. Mostly it finds the hub, which must
+never park, or another green thread, which may hold what the handler waits for. So there the
+handler gets a greenlet of its own, run at once: one that does not wait is over before the hub
+or that thread goes on. One that waits is a green thread from then on. What it raises is raised
+where the main green thread waits.
 """
 
 import signal as _module
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -22,6 +21,8 @@ from greenlet import getcurrent, greenlet
 from eventlet._core.current import existing_hub
 from eventlet._core.hub import Hub
 from eventlet._core.signals import InterruptRouter
+from eventlet._core.wait_queue import WOKEN
+from eventlet._core.waiting import give_up_ticket, ticket_here
 from eventlet._patching.table import patched
 from eventlet.green._polling import let_others_poll
 from eventlet.green._thread import get_ident
@@ -44,62 +45,65 @@ class _WaitingHandler:
         hub = existing_hub()
         current = getcurrent()
         main = None if hub is None else hub.main_greenlet()
-        if hub is None or current is main:
-            self.handler(signum, frame)
-        elif current is hub.greenlet:
-            _call_beside(hub, self.handler, signum, frame)
-        elif main is None:
+        if hub is None or (current is not hub.greenlet and (main is None or current is main)):
             self.handler(signum, frame)
         else:
-            _call_as_main(hub, current, get_ident(main), lambda: self.handler(signum, frame))
+            _call_beside(hub, current, lambda: self.handler(signum, frame))
 
 
-def _call_beside(
-    hub: Hub, handler: Callable[..., Any], signum: int, frame: FrameType | None
-) -> None:
-    """Call a handler in a greenlet, from the hub's; return when it has ended or parked."""
+def _call_beside(hub: Hub, found: Any, handler: Callable[[], Any]) -> None:
+    """Call a handler in a greenlet of its own; return when it has ended or parked."""
+    outcome: BaseException | None = None
     is_first_turn = True
 
-    def run() -> BaseException | None:
+    def run() -> None:
+        nonlocal outcome
         try:
-            handler(signum, frame)
+            handler()
         except BaseException as exc:
             if is_first_turn:
-                return exc
-            hub.interrupt_main(exc)
-        return None
+                outcome = exc
+            else:
+                hub.interrupt_main(exc)
 
-    own: Any = greenlet(run, hub.greenlet)
+    own: Any = greenlet(run, found)
     main = hub.main_greenlet()
     if main is not None:
         own._thread_ident = get_ident(main)
-    outcome = own.switch()
-    is_first_turn = False
-    if not own.dead:
-        if hub.asleep:
-            hub.notify()  # the kernel does not know of its time limit
-        return
-    if outcome is not None:
-        try:
-            raise outcome
-        finally:
-            outcome = None  # it refers to this frame
-
-
-def _call_as_main(hub: Hub, borrowed: Any, ident: int, handler: Callable[[], Any]) -> None:
-    """Call a handler in a green thread that the signal has found."""
-    own = vars(borrowed).get("_thread_ident")
-    borrowed._thread_ident = ident
     try:
-        handler()
-    except BaseException as exc:
-        if not hub.offer_main(exc):
-            raise
-    finally:
-        if own is None:
-            del borrowed._thread_ident
+        if found is hub.greenlet:
+            own.switch()
         else:
-            borrowed._thread_ident = own
+            _switch_for_a_turn(hub, found, own.switch)
+    finally:
+        is_first_turn = False
+        if not own.dead:
+            own.parent = hub.greenlet
+            if hub.asleep:
+                hub.notify()  # the kernel does not know of its time limit
+    if outcome is None or (found is not hub.greenlet and hub.offer_main(outcome)):
+        return
+    try:
+        raise outcome
+    finally:
+        outcome = None  # it refers to this frame
+
+
+def _switch_for_a_turn(hub: Hub, found: Any, switch: Callable[[], Any]) -> None:
+    """Leave a green thread that the signal has found; it goes on as soon as the handler parks.
+
+    It may have been about to park: a wake for that, which comes meanwhile, comes again.
+    """
+    ticket = ticket_here()
+    ticket.state = WOKEN
+    found._ticket = ticket
+    hub.ready.append(ticket)
+    for around in hub.around_parks:
+        switch = partial(around, switch)
+    try:
+        switch()
+    finally:
+        give_up_ticket(ticket)
 
 
 def signal(signalnum: Any, handler: Any) -> Any:

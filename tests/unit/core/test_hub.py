@@ -21,6 +21,7 @@ from eventlet._core.current import existing_hub, get_hub
 from eventlet._core.hub import IO_BUDGET, Hub
 from eventlet._core.poller import READ
 from eventlet._core.wait_queue import EXPIRED, Ticket, wake
+from eventlet._core.waiting import give_up_ticket, ticket_here, wait_here
 from eventlet._errors import EmbeddingError, HubClosed, MainloopBlocked
 from eventlet.greenthread import getcurrent, kill, sleep, spawn, spawn_after, spawn_n
 
@@ -78,6 +79,16 @@ def test_threads_that_yield_take_turns() -> None:
     for thread in [spawn(body, name) for name in "abc"]:
         thread.wait()
     assert "".join(order) == "abcabcabc"
+
+
+def test_a_wake_that_came_while_a_signal_handler_waited_ends_the_next_park(hub: Hub) -> None:
+    ticket = hub.ticket()
+    of_handler = ticket_here()  # it came between the making of the ticket and the park
+    spawn(wake, ticket, "woken")
+    assert wait_here(of_handler, 0.01) is EXPIRED
+    give_up_ticket(of_handler)
+
+    assert hub.park(ticket, LONG) == "woken"
 
 
 def test_what_a_batch_makes_ready_waits_for_the_next_pass(hub: Hub) -> None:

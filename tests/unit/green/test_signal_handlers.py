@@ -182,3 +182,111 @@ def test_loop_that_sets_handlers_lets_others_run(run_isolated: RunIsolated) -> N
         """
     )
     assert run_isolated(script).stdout == "[1]\n"
+
+
+DEADLOCKS_UNLESS_BESIDE = """
+        first, second = threading.Lock(), threading.Lock()
+        handled = []
+
+        def handle(number, frame):
+            with second:
+                handled.append(threading.current_thread() is threading.main_thread())
+
+        signal.signal(signal.SIGUSR1, handle)
+
+        def hold_second():
+            with second:
+                time.sleep(0.02)
+                with first:
+                    pass
+
+        def hold_first():
+            with first:
+                signal.raise_signal(signal.SIGUSR1)
+                time.sleep(0.02)
+
+        workers = [threading.Thread(target=each) for each in (hold_second, hold_first)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        print(handled)
+"""
+
+
+def test_handler_that_waits_does_not_stop_the_thread_it_found(run_isolated: RunIsolated) -> None:
+    script = START + textwrap.dedent(DEADLOCKS_UNLESS_BESIDE)
+    assert run_isolated(script, timeout=10).stdout == "[True]\n"
+
+
+def test_handlers_that_wait_do_not_cost_the_thread_they_found_a_wake(
+    run_isolated: RunIsolated,
+) -> None:
+    script = START + textwrap.dedent(
+        """
+        import queue
+
+        def handle(number, frame):
+            time.sleep(0.0001)
+            with lock:
+                handled.append(number)
+
+        def pass_on(own, other):
+            for _ in range(1000):
+                other.put(own.get(timeout=20))
+
+        lock = threading.RLock()
+        handled = []
+        signal.signal(signal.SIGALRM, handle)
+        rings = [queue.Queue() for _ in range(4)]
+        workers = [
+            threading.Thread(target=pass_on, args=(rings[i], rings[(i + 1) % 4])) for i in range(4)
+        ]
+        for worker in workers:
+            worker.start()
+        signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+        rings[0].put("ball")
+        for worker in workers:
+            worker.join()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        print(rings[0].get(timeout=20), bool(handled))
+        """
+    )
+    assert run_isolated(script).stdout == "ball True\n"
+
+
+def test_interrupt_of_a_thread_whose_handler_waits_reaches_the_thread(
+    run_isolated: RunIsolated,
+) -> None:
+    script = START + textwrap.dedent(
+        """
+        import greenlet
+
+        def handle(number, frame):
+            if not killed:
+                killed.append(True)
+                eventlet.spawn(eventlet.kill, found[0])
+            time.sleep(0.02)
+            handled.append(True)
+
+        def work():
+            found.append(greenlet.getcurrent())
+            try:
+                while True:
+                    signal.raise_signal(signal.SIGUSR1)
+                    time.sleep(0)
+            finally:
+                print("ended")
+
+        found, killed, handled = [], [], []
+        signal.signal(signal.SIGUSR1, handle)
+        worker = eventlet.spawn(work)
+        try:
+            worker.wait()
+        except eventlet.greenlet.GreenletExit:
+            pass
+        time.sleep(0.05)
+        print(bool(handled))
+        """
+    )
+    assert run_isolated(script).stdout == "ended\nTrue\n"
