@@ -232,7 +232,7 @@ def resolve_all(family: int, kind: int, proto: int, address: Any) -> list[Any]:
         return [address]
     if not isinstance(address, tuple) or len(address) < 2:
         return [address]
-    host = address[0]
+    host = bytes(address[0]) if isinstance(address[0], bytearray) else address[0]
     if not isinstance(host, (str, bytes)) or host in _NOT_NAMES or is_literal(host):
         return [address]
     if not isinstance(address[1], int):

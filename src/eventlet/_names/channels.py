@@ -148,14 +148,20 @@ class Channels:
         self._room = Semaphore(MOST_CHANNELS * QUESTIONS_EACH // 2)
         self._tcp_room = Semaphore(TCP_CONNECTIONS)
 
-    def ask(self, server: Server, queries: list[Query], deadline: float) -> dict[Query, Reply]:
+    def ask(self, server: Server, queries: list[Query], seconds: float) -> dict[Query, Reply]:
         """Ask over UDP; return the replies that came, by the given query.
+
+        Args:
+            server: whom to ask.
+            queries: asked together.
+            seconds: until it is given up. Waiting for room does not count: the server has not
+                been asked yet.
 
         Raises:
             OSError: the server cannot be reached.
         """
         with self._room:
-            asked = self._channel(server).ask(queries, deadline)
+            asked = self._channel(server).ask(queries, monotonic() + seconds)
         if asked.failure is not None and not asked.replies:
             raise asked.failure
         return {
@@ -177,15 +183,16 @@ class Channels:
         return channel
 
     def ask_over_tcp(
-        self, server: Server, queries: list[Query], deadline: float
+        self, server: Server, queries: list[Query], seconds: float
     ) -> dict[Query, Reply]:
-        """Ask over one TCP connection; return the replies that came.
+        """Ask over one TCP connection, as `ask` does; return the replies that came.
 
         Raises:
             OSError: the server cannot be reached, or broke off.
         """
         with self._tcp_room, GreenSocket(server.family, _SOCK_STREAM) as sock:
-            sock.settimeout(max(0.001, deadline - monotonic()))
+            deadline = monotonic() + seconds
+            sock.settimeout(seconds)
             sock.connect(server.address)
             for query in queries:
                 sock.sendall(len(query.wire).to_bytes(2, "big") + query.wire)
@@ -193,8 +200,8 @@ class Channels:
             while len(replies) < len(queries):
                 wire = _read_framed(sock, deadline)
                 for query in queries:
-                    reply = read_reply(self._dns, query, wire)
-                    if reply is not None and not reply.is_truncated:
+                    reply = read_reply(self._dns, query, wire, over_tcp=True)
+                    if reply is not None:
                         replies[query] = reply
             return replies
 

@@ -23,7 +23,13 @@ from eventlet._names.cache import Cache
 from eventlet._names.channels import Channels
 from eventlet._names.library import LIBRARY
 from eventlet._names.outcomes import LookupFailed, Miss
-from eventlet._names.queries import NEXT_SERVER, Records, make_query, read_records
+from eventlet._names.queries import (
+    NEXT_SERVER,
+    Records,
+    is_host_name,
+    make_query,
+    read_records,
+)
 from eventlet._names.servers import ask_servers
 from eventlet._names.settings_files import DnsSettings
 from eventlet._unpatched import getpid, local
@@ -133,6 +139,7 @@ class DnsService:
             for rdtype in rdtypes
         }
         replies = ask_servers(channels, settings, list(queries.values()))
+        asked = name.to_text(omit_final_dot=True)
         found = {}
         for rdtype, query in queries.items():
             reply = replies.get(query)
@@ -146,8 +153,12 @@ class DnsService:
             miss = None
             if not records.values:
                 miss = Miss.NOT_FOUND if reply.code == "NXDOMAIN" else Miss.NO_DATA
+            elif not is_host_name(records.values[0] if rdtype == "PTR" else asked):
+                found[rdtype] = Found(_NOTHING, Miss.NO_RECOVERY)
+                continue
             found[rdtype] = Found(records, miss)
-            self.cache.put((name, rdtype), found[rdtype], records.ttl)
+            if settings == self._settings:  # nobody asks these servers any more
+                self.cache.put((name, rdtype), found[rdtype], records.ttl)
         return found
 
 

@@ -1,14 +1,23 @@
 """Questions as bytes, and what the bytes that come back say. No sockets, no clock."""
 
+import re
 import secrets
 import struct
 from types import ModuleType
 from typing import Any, NamedTuple
 
-__all__ = ["NEXT_SERVER", "Query", "Records", "Reply", "make_query", "read_records", "read_reply"]
+__all__ = [
+    "NEXT_SERVER",
+    "Query",
+    "Records",
+    "Reply",
+    "is_host_name",
+    "make_query",
+    "read_records",
+    "read_reply",
+]
 
 EDNS_BYTES = 1200
-MOST_ALIASES = 16
 NEXT_SERVER = frozenset({"SERVFAIL", "NOTIMP", "REFUSED"})
 """Codes that say something about the server, not about the name: another may know it."""
 
@@ -80,7 +89,18 @@ def make_query(name: Any, rdtype: int, edns: bool) -> Query:
     return Query(number, header + question + option, name, rdtype, edns)
 
 
-def read_reply(dns: ModuleType, query: Query, wire: bytes) -> Reply | None:
+def is_host_name(name: str) -> bool:
+    """Whether this may name a host: letters, digits, `-`, `_` and dots, no `-` at the beginning.
+
+    The domain name system knows others; programs that get a name of a host do not expect them.
+    """
+    return _HOST_NAME.fullmatch(name) is not None
+
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*")
+
+
+def read_reply(dns: ModuleType, query: Query, wire: bytes, over_tcp: bool = False) -> Reply | None:
     """Read bytes that claim to answer a query; None when they do not.
 
     Whatever has the wrong number or question, or cannot be read, is not the answer: it may be
@@ -90,7 +110,7 @@ def read_reply(dns: ModuleType, query: Query, wire: bytes) -> Reply | None:
     """
     if len(wire) < _HEADER_BYTES or int.from_bytes(wire[:2], "big") != query.number:
         return None
-    is_truncated = bool(wire[2] & 0x02)
+    is_truncated = bool(wire[2] & 0x02) and not over_tcp  # there is no way to get more
     try:
         message = dns.message.from_wire(wire, question_only=is_truncated, ignore_trailing=True)
     except Exception:
@@ -122,23 +142,29 @@ def _asks(message: Any, query: Query) -> bool:
 def read_records(dns: ModuleType, query: Query, message: Any) -> Records:
     """Follow the aliases in an answer to the records of the type asked for.
 
-    Records of other names are left out: the server was not asked for them.
+    Records of other names are left out: the server was not asked for them. So are those of
+    other classes, whose addresses are none of the internet, and aliases that name no host.
     """
     name, ttl = query.name, _LONGEST_TTL
-    aliases: list[str] = []
-    cname = dns.rdatatype.CNAME
-    answers = {(rrset.name, rrset.rdtype): rrset for rrset in reversed(message.answer)}
-    for _ in range(MOST_ALIASES):
+    names = [_plain(name)]
+    answers = {
+        (rrset.name, rrset.rdtype): rrset
+        for rrset in reversed(message.answer)
+        if rrset.rdclass == dns.rdataclass.IN and message.rcode() == dns.rcode.NOERROR
+    }
+    for _ in range(len(answers)):  # more are a loop
         found = answers.get((name, query.rdtype))
         if found is not None:
             values = tuple(_text(record) for record in found)
-            return Records(_plain(name), tuple(aliases), values, min(ttl, found.ttl))
-        alias = answers.get((name, cname))
+            return Records(names[-1], tuple(names[:-1]), values, min(ttl, found.ttl))
+        alias = answers.get((name, dns.rdatatype.CNAME))
         if alias is None:
             break
-        aliases.append(_plain(name))
         name, ttl = alias[0].target, min(ttl, alias.ttl)
-    return Records(_plain(name), tuple(aliases), (), min(ttl, _negative_ttl(dns, message)))
+        if is_host_name(_plain(name)):
+            names.append(_plain(name))
+    negative_ttl = min(ttl, _negative_ttl(dns, message))
+    return Records(names[-1], tuple(names[:-1]), (), negative_ttl)
 
 
 def _negative_ttl(dns: ModuleType, message: Any) -> int:

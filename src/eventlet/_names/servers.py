@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from eventlet._names.channels import Channels
 from eventlet._names.queries import NEXT_SERVER, Query, Reply, make_query
 from eventlet._names.settings_files import DnsSettings, Server
-from eventlet._unpatched import monotonic
 
 __all__ = ["ask_servers"]
 
@@ -35,10 +34,9 @@ def _ask_batch(channels: Channels, settings: DnsSettings, batch: list[Query]) ->
     replies: dict[Query, Reply] = {}
     refusals: dict[Query, Reply] = {}
     for server, seconds in _turns(settings):
-        deadline = monotonic() + seconds
         missing = [query for query in batch if query not in replies]
         try:
-            came = _ask_server(channels, settings, server, missing, deadline)
+            came = _ask_server(channels, settings, server, missing, seconds)
         except OSError:
             continue  # it is not there, or hung up: the next may answer
         for query, reply in came.items():
@@ -74,25 +72,24 @@ def _ask_server(
     settings: DnsSettings,
     server: Server,
     queries: list[Query],
-    deadline: float,
+    seconds: float,
 ) -> dict[Query, Reply]:
     if settings.use_vc:
-        return channels.ask_over_tcp(server, queries, deadline)
-    replies = channels.ask(server, queries, deadline)
+        return channels.ask_over_tcp(server, queries, seconds)
+    replies = channels.ask(server, queries, seconds)
     refused = [query for query, reply in replies.items() if reply.code == "FORMERR" and query.edns]
     if refused:
         plain = [make_query(query.name, query.rdtype, edns=False) for query in refused]
-        again = channels.ask(server, plain, deadline)
+        again = channels.ask(server, plain, seconds)
         for query, sent in zip(refused, plain, strict=True):
             if sent in again:
                 replies[query] = again[sent]
     truncated = [query for query, reply in replies.items() if reply.is_truncated]
     if truncated:
         # The whole answer needs a connection, which gets a time of its own.
-        longer = deadline + settings.timeout
         replies = {query: reply for query, reply in replies.items() if not reply.is_truncated}
         try:
-            replies.update(channels.ask_over_tcp(server, truncated, longer))
+            replies.update(channels.ask_over_tcp(server, truncated, seconds))
         except OSError:
             if not replies:
                 raise

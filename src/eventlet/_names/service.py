@@ -166,8 +166,7 @@ class NameService:
         found = self.dns.ask(_reverse_name(address), ["PTR"], settings)["PTR"]
         if found.miss is not None:
             raise LookupFailed(found.miss)
-        name, *others = found.records.values
-        return Host(name, tuple(others), (address,))
+        return Host(found.records.values[0], (), (address,))
 
 
 def _ask_mapped(ask: Callable[[bytes, tuple[int, ...]], Host], name: bytes, every: bool) -> Host:

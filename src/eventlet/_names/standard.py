@@ -89,8 +89,8 @@ class StandardNames:
 
     def gethostbyname(self, hostname: Any) -> str:
         """Resolve like `socket.gethostbyname`: the first IPv4 address, as text."""
-        asked = hostname
-        if not isinstance(hostname, (str, bytes)) or hostname in _NEVER_ASKED:
+        asked, hostname = hostname, _name_in(hostname)
+        if hostname is None or hostname in _NEVER_ASKED:
             return real_gethostbyname(asked)
         found = self.getaddrinfo(hostname, None, socket.AF_INET)
         address: str = found[0][4][0]
@@ -98,8 +98,8 @@ class StandardNames:
 
     def gethostbyname_ex(self, hostname: Any) -> tuple[str, list[str], list[str]]:
         """Resolve like `socket.gethostbyname_ex`: triple (name, aliases, IPv4 addresses)."""
-        asked = hostname
-        if not isinstance(hostname, (str, bytes)):
+        asked, hostname = hostname, _name_in(hostname)
+        if hostname is None:
             return real_gethostbyname_ex(asked)
         name = _encoded(hostname)
         literal = "" if hostname in _NEVER_ASKED else _literal(hostname)
@@ -120,8 +120,8 @@ class StandardNames:
 
     def gethostbyaddr(self, ip_address: Any) -> tuple[str, list[str], list[str]]:
         """Look up like `socket.gethostbyaddr`: triple (name, aliases, addresses)."""
-        asked = ip_address
-        if not isinstance(ip_address, (str, bytes)) or not ip_address:
+        asked, ip_address = ip_address, _name_in(ip_address)
+        if not ip_address:
             return real_gethostbyaddr(asked)
         if ip_address in _NEVER_ASKED:
             text: Any = "255.255.255.255"
@@ -197,8 +197,19 @@ def _configured(family: int) -> int:
     return usable[0] if family == socket.AF_UNSPEC and len(usable) == 1 else family
 
 
+def _name_in(host: Any) -> bytes | str | None:
+    """Return the name that an argument is; None when the C library is to say what is wrong."""
+    if isinstance(host, str):
+        return None if "\0" in host else host
+    if isinstance(host, (bytes, bytearray)):
+        return None if 0 in host else bytes(host)
+    return None
+
+
 def _encoded(host: bytes | str) -> bytes:
-    return host.encode("idna") if isinstance(host, str) else bytes(host)
+    """Return a name as it goes to the services; like the C library, only what is before a NUL."""
+    encoded = host.encode("idna") if isinstance(host, str) else bytes(host)
+    return encoded.partition(b"\0")[0]
 
 
 def _literal(host: bytes | str) -> str | None:

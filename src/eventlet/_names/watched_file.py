@@ -36,7 +36,7 @@ class WatchedFile(Generic[T]):
             found = os.stat(self.path)
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev
+        return found.st_ctime_ns, found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev
 
     def _text(self) -> str:
         try:

@@ -151,6 +151,7 @@ class DnsServer:
             while size := lines.read(2):
                 wire = lines.read(int.from_bytes(size, "big"))
                 self.note(wire, self.tcp_asked)
+                sleep(self.delay)
                 answer = self.zone.answer(wire).to_wire()
                 connection.sendall(len(answer).to_bytes(2, "big") + answer)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,18 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
 
 def test_an_unreadable_file_is_empty(tmp_path: Path) -> None:
     assert WatchedFile(str(tmp_path), str.split).read() == []
+
+
+def test_a_change_that_keeps_the_time_of_the_file_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("one")
+    file = WatchedFile(str(path), str.split)
+    assert file.read() == ["one"]
+    before = path.stat()
+    give_up = time.monotonic() + 5
+    while path.stat().st_ctime_ns == before.st_ctime_ns:  # the clock of files is a coarse one
+        assert time.monotonic() < give_up
+        path.write_text("two")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert file.read() == ["two"]
