@@ -124,7 +124,7 @@ class ImportMap(Mapping[str, str | ModuleType]):
         child = self._load(name)
         attribute = name.rpartition(".")[2]
         missing = object()
-        present = getattr(parent, attribute, missing)
+        present = _stored(parent, attribute, missing)
         if present is child:
             return parent
         if parent is not sys.modules.get(parent_name):
@@ -136,6 +136,14 @@ class ImportMap(Mapping[str, str | ModuleType]):
         facade = self._facades.setdefault(parent_name, Facade(parent))
         vars(facade)[attribute] = child
         return facade
+
+
+def _stored(module: ModuleType, attribute: str, default: object) -> Any:
+    """Look up an attribute that is there, without having the module make it: it may import."""
+    names = vars(module)
+    if attribute in names or not isinstance(module, Facade):
+        return names.get(attribute, default)
+    return _stored(names["_real"], attribute, default)
 
 
 class Facade(ModuleType):

@@ -146,7 +146,8 @@ class PrivateCopies(ImportMap):
         if copy.module is not None:  # its package put it there by itself
             return
         if spec is None:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+            copy.module = self._provided(name, private)
+            return
         code = None
         if spec.loader is not None:
             try:
@@ -159,6 +160,17 @@ class PrivateCopies(ImportMap):
             self._run(name, code, module)
         copy.module = sys.modules.get(private, module)  # a module may replace itself
         self._bind_copy(name, copy.module)
+
+    def _provided(self, name: str, private: str) -> ModuleType:
+        """Import what the copy of a package provides itself, by a finder that knows its name.
+
+        Raises:
+            ModuleNotFoundError: there is no such module.
+        """
+        parent = sys.modules.get(private.rpartition(".")[0])
+        if parent is None or _find_spec(private, getattr(parent, "__path__", None)) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return importlib.import_module(private)
 
     def _spec_of(self, name: str) -> ModuleSpec | None:
         parent_name, _, _ = name.rpartition(".")
@@ -261,10 +273,23 @@ class _Copy:
 def _find_spec(name: str, path: Any) -> ModuleSpec | None:
     """Find a module without importing its parent, as `importlib.util.find_spec` would."""
     for finder in sys.meta_path:
-        spec = finder.find_spec(name, path, None)
+        try:
+            spec = finder.find_spec(name, path, None)
+        except KeyError:
+            if path is None or name.rpartition(".")[0] in sys.modules:
+                raise
+            spec = _namespace_spec(name, path)  # it wants to ask the parent for its path
         if spec is not None:
             return spec
     return None
+
+
+def _namespace_spec(name: str, path: Any) -> ModuleSpec:
+    """Make the spec of folders without code, in a package that only its copy has loaded."""
+    spec = ModuleSpec(name, None, is_package=True)
+    folders = (os.path.join(each, name.rpartition(".")[2]) for each in path)
+    spec.submodule_search_locations = [folder for folder in folders if os.path.isdir(folder)]
+    return spec
 
 
 def _new_module(private: str, spec: ModuleSpec) -> ModuleType:

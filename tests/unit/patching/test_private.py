@@ -453,3 +453,84 @@ def test_a_green_thread_that_waited_for_a_failing_copy_tries_itself(
 
     assert seen == [ZeroDivisionError, sys.modules["__patched_module_app"]]
     assert tries.count == 2
+
+
+def test_folders_without_code_inside_a_package_are_packages(
+    write_modules: WriteModules, copies: PrivateCopies, green_socket: ModuleType
+) -> None:
+    write_modules(
+        {
+            "holder/__init__.py": "from holder.empty.deep import leaf",
+            "holder/empty/deep/leaf.py": "import socket",
+            "portions/part/leaf.py": "import socket",
+        }
+    )
+
+    assert copies.import_target("holder").leaf.socket is green_socket
+    assert copies.import_target("portions.part.leaf").socket is green_socket
+    assert not {"holder", "portions", "portions.part"} & set(sys.modules)
+
+
+def test_modules_that_a_package_provides_by_a_finder_of_its_own_are_part_of_the_copy(
+    write_modules: WriteModules,
+    copies: PrivateCopies,
+    green_socket: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "meta_path", sys.meta_path.copy())
+    write_modules(
+        {
+            "provider.py": """
+                import socket, sys
+                from importlib.machinery import ModuleSpec
+
+                class Finder:
+                    def find_spec(self, name, path, target=None):
+                        known = name.startswith(__name__ + ".moves")
+                        return ModuleSpec(name, self, is_package=True) if known else None
+
+                    def create_module(self, spec):
+                        return None
+
+                    def exec_module(self, module):
+                        module.kind = socket.kind
+
+                __path__ = []
+                __package__ = __name__
+                sys.meta_path.append(Finder())
+            """,
+            "consumer.py": """
+                from provider.moves import kind
+                import provider.moves.deeper
+                deeper = provider.moves.deeper
+            """,
+        }
+    )
+
+    module = copies.import_target("consumer")
+
+    assert module.kind == module.deeper.kind == "green"
+    assert not [name for name in sys.modules if name.startswith("provider")]
+
+
+def test_a_package_may_load_its_modules_when_they_are_asked_for(
+    write_modules: WriteModules, copies: PrivateCopies, green_socket: ModuleType
+) -> None:
+    write_modules(
+        {
+            "idle/__init__.py": """
+                import importlib
+
+                def __getattr__(name):
+                    if name != "part":
+                        raise AttributeError(name)
+                    return importlib.import_module("." + name, __name__)
+            """,
+            "idle/part/__init__.py": "from .inner import socket",
+            "idle/part/inner.py": "from ..other import socket",
+            "idle/other.py": "import idle.part, socket\nfrom idle import part",
+        }
+    )
+
+    assert copies.import_target("idle").part.socket is green_socket
+    assert vars(copies.import_target("idle"))["part"].__name__ == "__patched_module_idle.part"
