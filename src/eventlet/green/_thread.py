@@ -70,11 +70,13 @@ _idents = _Idents()
 
 def get_ident(gr: Any = None) -> int:
     """Return the ident of the calling green thread, or of another greenlet `gr`."""
-    thread: Any = getcurrent() if gr is None else gr
     try:
+        thread: Any = getcurrent() if gr is None else gr
         ident: int = thread._thread_ident
     except AttributeError:
         return _idents.give(thread)
+    except RuntimeError:  # the interpreter is ending
+        return native_ident()
     return ident
 
 

@@ -471,3 +471,25 @@ def test_an_os_thread_in_which_threading_is_first_derived_can_be_joined(code: st
         """,
         code,
     )
+
+
+@pytest.mark.parametrize("patch", ["", "eventlet.monkey_patch()"])
+def test_finalizers_that_run_last_know_their_thread(patch: str) -> None:
+    script = f"""
+import eventlet
+{patch}
+import logging, sys
+{"import threading" if patch else "from eventlet.green import threading"}
+
+class Last:
+    def __del__(self):
+        logging.warning("from the finalizer")
+        print(threading.get_ident() == main, threading.current_thread().name)
+
+logging.basicConfig(stream=sys.stdout)
+main = threading.get_ident()
+last = Last()
+threading.Thread(target=eventlet.sleep).start()
+"""
+
+    assert run_isolated(script).stdout == "WARNING:root:from the finalizer\nTrue MainThread\n"
