@@ -98,7 +98,7 @@ def race(
 
     Raises:
         AllFailed: none did; each raised an `OSError`.
-        Exception: what else an attempt raised, which ends the race.
+        BaseException: what else an attempt raised, which ends the race.
     """
     runners = _Runners(connect, close)
     try:
@@ -113,7 +113,7 @@ class _Runners(Generic[T, S]):
     def __init__(self, connect: Callable[[T], S], close: Callable[[S], object]) -> None:
         self._connect = connect
         self._close = close
-        self._ends: Queue[tuple[int, S | None, Exception | None]] = Queue()
+        self._ends: Queue[tuple[int, S | None, BaseException | None]] = Queue()
         self._threads: dict[int, GreenThread] = {}
         self._is_over = False
 
@@ -141,7 +141,7 @@ class _Runners(Generic[T, S]):
     def _attempt(self, place: int, target: T) -> None:
         try:
             connection = self._connect(target)
-        except Exception as exc:
+        except BaseException as exc:  # a Timeout too: the caller would wait for ever
             self._ends.put((place, None, exc))
             return
         if self._is_over:

@@ -104,6 +104,17 @@ def test_what_is_no_failure_to_connect_ends_the_race() -> None:
     assert course.started == ["a"]
 
 
+def test_a_time_out_inside_an_attempt_ends_the_race() -> None:
+    def connect(target: str) -> str:
+        with Timeout(0.01):
+            sleep(10)
+        return target
+
+    with Timeout(5), pytest.raises(Timeout) as caught:
+        race(["a"], connect, print)
+    assert caught.value.seconds == 0.01
+
+
 def test_an_interrupted_race_ends_its_attempts() -> None:
     course = Course(a=(100.0, "A"), b=(100.0, "B"))
 
