@@ -22,7 +22,8 @@ class Library:
     """The copy, and whether it can be had.
 
     Attributes:
-        failure: why it cannot be had; None when it can, or was not tried yet.
+        failure: why it cannot be had; None when it can, or was not tried yet, or could not be
+            tried.
     """
 
     def __init__(self) -> None:
@@ -65,7 +66,8 @@ class Library:
                 copies.import_module(name)
             return copies.import_module("dns")
         except Exception as exc:  # whatever a stranger's package of that name raises
-            self.failure = exc
+            if not isinstance(exc, OSError):  # such as too many open files, which pass
+                self.failure = exc
             if not isinstance(exc, ModuleNotFoundError):
                 _log.warning("dnspython cannot be used, the OS resolver is: %r", exc)
             raise NoGreenNames from exc
