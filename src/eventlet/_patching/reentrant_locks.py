@@ -138,6 +138,7 @@ def _releasing_methods() -> dict[str, Callable[..., Any]]:
             return
         if line is None or line.owner is not me:
             line = make_owner(self, me)
+            me = line.owner
         if line.levels > 1:
             line.levels -= 1
             return
@@ -165,6 +166,7 @@ def _releasing_methods() -> dict[str, Callable[..., Any]]:
         line = records.get(id(self))
         if line is None or line.owner is not me:
             line = make_owner(self, me)
+            me = line.owner
         levels = line.levels
         try:
             native_levels, ident = native_release_save(self)
@@ -240,7 +242,12 @@ def _is_mine(lock: Any, me: Any) -> bool:
     line = _record_of(lock)
     if line.owner is HELD_BEFORE:
         return rlock_is_owned(lock) and OLD.is_holder(me)
-    return line.owner is me
+    return line.owner is me or _acts_for_owner(me, line)
+
+
+def _acts_for_owner(me: Any, line: Line) -> bool:
+    """Whether the caller is a signal handler that runs beside the owner, in its name."""
+    return line.owner is not None and line.owner is getattr(me, "_acts_for", None)
 
 
 def _make_owner(lock: Any, me: Any) -> Line:
@@ -250,6 +257,8 @@ def _make_owner(lock: Any, me: Any) -> Line:
         RuntimeError: it did not.
     """
     line = _record_of(lock)
+    if _acts_for_owner(me, line):
+        return line
     taken_in_c = line.owner is None or line.owner is HELD_BEFORE
     if not (taken_in_c and rlock_is_owned(lock) and OLD.is_holder(me)):
         raise RuntimeError(_NOT_OWNED)
@@ -276,7 +285,7 @@ def _wait(lock: Any, line: Line, blocking: bool, timeout: float | None) -> bool:
     me = getcurrent()
     if line.is_old:
         _look(lock, line)
-    if _take(lock, line, me):
+    if _take(lock, line, me) or (_acts_for_owner(me, line) and _take(lock, line, line.owner)):
         return True
     if not blocking:
         return False

@@ -70,6 +70,7 @@ def _call_beside(hub: Hub, found: Any, handler: Callable[[], Any]) -> None:
     main = hub.main_greenlet()
     if main is not None:
         own._thread_ident = get_ident(main)
+        own._acts_for = main  # may take re-entrant locks again that main holds
     try:
         if found is hub.greenlet:
             own.switch()

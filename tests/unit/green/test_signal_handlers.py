@@ -290,3 +290,37 @@ def test_interrupt_of_a_thread_whose_handler_waits_reaches_the_thread(
         """
     )
     assert run_isolated(script).stdout == "ended\nTrue\n"
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_handler_may_take_a_reentrant_lock_that_main_holds(
+    run_isolated: RunIsolated, early: bool
+) -> None:
+    make = "import threading\nlock = threading.RLock()\n"
+    script = textwrap.dedent(
+        """
+        def handle(number, frame):
+            with condition, lock:
+                time.sleep(0.01)
+                handled.append(True)
+                condition.notify()
+
+        def work():
+            with lock:
+                print("free again")
+
+        condition = threading.Condition(lock)
+        handled = []
+        signal.signal(signal.SIGALRM, handle)
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        with lock:
+            while not handled:
+                time.sleep(0.001)
+            eventlet.spawn(work)
+            time.sleep(0.02)
+            print("released")
+        time.sleep(0.02)
+        """
+    )
+    code = make + START + script if early else START + make + script
+    assert run_isolated(code, timeout=10).stdout == "released\nfree again\n"
