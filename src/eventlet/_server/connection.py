@@ -3,10 +3,11 @@
 Theory of operation
 -------------------
 A connection is *idle* while it waits for a request (and while it gets rid of what a request
-left behind), *request* while one is served, and *close* once the server wants it to end. The
-state lives in the list `[address, socket, state]` that the listener shares with us: on stop the
-listener sets *close* everywhere and shuts down the sockets that were idle; we look at it
-whenever we would wait for another request.
+left behind), *request* while one is served, and *close* once the server wants it to end; *last*
+is idle with the right to one more request. The state lives in the list `[address, socket, state]`
+that the listener shares with us: on stop the listener sets *close*, or *last* where the client
+has only just come, and shuts down the sockets that were idle; we look at it whenever we would
+wait for another request.
 
 Whose fault an error is decides what happens to it. The refusal of a head, and an error of
 reading the body or of sending (both leave a mark on the body or the response), are the client's:
@@ -46,9 +47,17 @@ from eventlet._server.takeover import TakeOver
 from eventlet._unpatched import monotonic
 from eventlet.timeout import Timeout
 
-__all__ = ["STATE_CLOSE", "STATE_IDLE", "STATE_REQUEST", "Connection", "ServerSettings"]
+__all__ = [
+    "STATE_CLOSE",
+    "STATE_IDLE",
+    "STATE_LAST",
+    "STATE_REQUEST",
+    "Connection",
+    "ServerSettings",
+]
 
 STATE_IDLE = "idle"
+STATE_LAST = "last"
 STATE_REQUEST = "request"
 STATE_CLOSE = "close"
 
@@ -177,7 +186,7 @@ class Connection:
         """Wait for one request and answer it; tell whether there may be another."""
         if self.conn_state[2] == STATE_CLOSE:
             return False
-        self.conn_state[2] = STATE_IDLE
+        set_idle(self.conn_state)
         request = self._read_request()
         if request is None:
             return False
@@ -207,8 +216,8 @@ class Connection:
             if not raw:
                 self._may_hear_more = False
                 return None
-            if self.conn_state[2] != STATE_CLOSE:
-                self.conn_state[2] = STATE_REQUEST
+            state = self.conn_state[2]
+            self.conn_state[2] = STATE_REQUEST if state == STATE_IDLE else STATE_CLOSE
             line, fields = self._parser.parse(raw)
             target = split_target(line.method, line.target)
             if fields.is_chunked:
@@ -385,7 +394,7 @@ class Connection:
 
 def set_idle(conn_state: list[Any]) -> None:
     """Mark a connection as one that a stopping server need not wait for."""
-    if conn_state[2] != STATE_CLOSE:
+    if conn_state[2] == STATE_REQUEST:
         conn_state[2] = STATE_IDLE
 
 

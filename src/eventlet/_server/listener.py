@@ -3,7 +3,8 @@
 On every way out (the server's green thread is killed or interrupted, `is_accepting` was turned
 off, the listening socket broke) the same happens: every connection is told to close, those that
 wait for a request are shut down now, those that serve one finish it, and the listening socket
-is closed last.
+is closed last. Nobody who has asked may go without an answer, so a connection with bytes to read
+counts as one that serves, and one that has just come is given a moment to send its request.
 """
 
 from __future__ import annotations
@@ -16,14 +17,19 @@ from typing import Any, Protocol
 
 from eventlet._core.scope import shielded
 from eventlet._server.access_log import ServerLog
-from eventlet._server.connection import STATE_CLOSE, STATE_IDLE
+from eventlet._server.connection import STATE_CLOSE, STATE_IDLE, STATE_LAST
 from eventlet._server.environ import is_tls
+from eventlet._unpatched import base_socket, monotonic
 from eventlet.greenio import shutdown_safe
 from eventlet.greenthread import sleep
+
+peek = base_socket.recv  # below TLS, too
 
 __all__ = ["ConnectionPool", "accept_connections"]
 
 BACK_OFF_SECONDS = 0.1
+YOUNG_SECONDS = 1.0  # a client that connects sends its request within this time
+LOOK_SECONDS = 0.01
 TLS_BACK_OFF_SECONDS = 0.001
 
 # The listening socket is of no more use; not an error to anybody.
@@ -61,7 +67,7 @@ def accept_connections(
         socket_timeout: seconds one operation of a client may take, None for ever.
         journal: hears of accepted connections and of what goes wrong.
     """
-    connections: dict[int, list[Any]] = {}
+    connections: dict[int, tuple[list[Any], float]] = {}
 
     def serve(connection: list[Any]) -> None:
         try:
@@ -77,7 +83,7 @@ def accept_connections(
             client, address = accepted
             # Keyed by the object: clients of a unix socket all have the same address.
             connection = [address, client, STATE_IDLE]
-            connections[id(connection)] = connection
+            connections[id(connection)] = connection, monotonic()
             try:
                 client.settimeout(socket_timeout)
                 journal.detail(f"accepted {address!r}")
@@ -93,7 +99,7 @@ def accept_connections(
             _stop(connections, journal)
             with shielded():
                 pool.waitall()
-            for _, client, _ in connections.values():
+            for (_, client, _), _ in connections.values():
                 client.close()  # killed before its green thread had begun
         finally:
             journal.note(f"wsgi exited, is_accepting={is_accepting()}")
@@ -130,11 +136,42 @@ def _is_alive(sock: Any) -> bool:
     )
 
 
-def _stop(connections: dict[int, list[Any]], journal: ServerLog) -> None:
-    for connection in list(connections.values()):
-        state, connection[2] = connection[2], STATE_CLOSE
-        if state == STATE_IDLE:
-            try:
-                shutdown_safe(connection[1])
-            except OSError as exc:
-                journal.detail(f"cannot shut down {connection[0]!r}: {exc}")
+def _stop(connections: dict[int, tuple[list[Any], float]], journal: ServerLog) -> None:
+    """Tell all connections to close; a young one may still bring its first request."""
+    since = monotonic() - YOUNG_SECONDS
+    for connection, arrived in connections.values():
+        state = connection[2]
+        if state == STATE_IDLE and arrived > since:
+            connection[2] = STATE_LAST
+        else:
+            connection[2] = STATE_CLOSE
+            if state == STATE_IDLE and not _has_more(connection[1]):
+                _shut_down(connection, journal)
+    give_up = monotonic() + YOUNG_SECONDS
+    try:
+        with shielded():
+            while _young(connections) and monotonic() < give_up:
+                sleep(LOOK_SECONDS)
+    finally:
+        for connection in _young(connections):
+            connection[2] = STATE_CLOSE
+            _shut_down(connection, journal)
+
+
+def _young(connections: dict[int, tuple[list[Any], float]]) -> list[list[Any]]:
+    return [connection for connection, _ in connections.values() if connection[2] == STATE_LAST]
+
+
+def _shut_down(connection: list[Any], journal: ServerLog) -> None:
+    try:
+        shutdown_safe(connection[1])
+    except OSError as exc:
+        journal.detail(f"cannot shut down {connection[0]!r}: {exc}")
+
+
+def _has_more(sock: Any) -> bool:
+    """Tell whether a client has sent what has not been read."""
+    try:
+        return bool(peek(sock, 1, stdlib_socket.MSG_PEEK | stdlib_socket.MSG_DONTWAIT))
+    except OSError:
+        return False

@@ -143,6 +143,29 @@ def test_stopping_closes_idle_connections_at_once() -> None:
         assert (fresh.recv(1), used.recv(1)) == (b"", b"")
 
 
+def test_who_has_just_come_is_answered_by_a_server_that_stops() -> None:
+    with Site(hello) as site, site.connect() as fresh:
+        wait_until(lambda: "accepted" in site.log.text)
+        kill(site.thread)
+        sleep(0.02)
+        fresh.sendall(GET)
+        (reply,) = parse_replies(read_to_end(fresh))
+
+    assert (reply.body, reply.headers["Connection"]) == (b"hello", "close")
+
+
+def test_what_was_sent_before_the_stop_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventlet._server.listener.YOUNG_SECONDS", 0.0)
+    with Site(hello) as site, site.connect() as used:
+        used.sendall(GET)
+        read_until(used, b"hello")
+        used.sendall(GET)
+        kill(site.thread)
+        (reply,) = parse_replies(read_to_end(used))
+
+    assert (reply.body, reply.headers["Connection"]) == (b"hello", "close")
+
+
 def test_stopping_lets_requests_finish_and_closes_the_listener_last() -> None:
     gate = Gate()
     with Site(gate) as site, site.connect() as sock:
