@@ -45,6 +45,7 @@ LAYERS: list[tuple[str, ...]] = [
         *("convenience", "db_pool", "_db_connection", "websocket"),
         *("backdoor", "_console_globals"),
         *("wsgi", "_server", "_server.*"),
+        *("_serve", "_serve.*"),
         *("asyncio", "_aio", "_aio.*", "hubs.asyncio"),
     ),
     # 6 tools

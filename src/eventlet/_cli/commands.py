@@ -16,6 +16,7 @@ PROGRAM: Final = "python -m eventlet"
 
 COMMANDS: Final = {
     "run": "eventlet._cli.run",
+    "serve": "eventlet._cli.serve",
     "doctor": "eventlet._cli.doctor",
 }
 """Name -> module, in the order of the help."""

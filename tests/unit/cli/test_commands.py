@@ -29,7 +29,7 @@ def test_an_unknown_command_is_named(capsys: pytest.CaptureFixture[str]) -> None
         main(["dance"])
 
     assert ended.value.code == 2
-    assert "no command 'dance'; there are run, doctor" in capsys.readouterr().err
+    assert "no command 'dance'; there are run, serve, doctor" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", COMMANDS)

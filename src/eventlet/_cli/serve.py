@@ -1,0 +1,84 @@
+"""Serve a WSGI application with several processes."""
+
+import argparse
+import os
+import sys
+from dataclasses import replace
+
+import eventlet
+from eventlet._serve import settings as table
+from eventlet._serve import worker
+from eventlet._serve.addresses import Listening, close_all, open_all
+from eventlet._serve.application import parse
+from eventlet._serve.journal import Journal, open_log
+from eventlet._serve.master import Master
+from eventlet._serve.refusal import Refusal, reason
+from eventlet._serve.settings import Settings
+from eventlet._serve.tls import check
+
+__all__ = ["add_arguments", "main"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.usage = f"{parser.prog} [option ...] module:app"
+    table.add_arguments(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Serve until told to end; return the exit status.
+
+    In a worker it returns when the worker is done.
+    """
+    if not sys.flags.safe_path:
+        del sys.path[0]  # where `python -m` was called; workers put the application's folder there
+    journal = Journal(2)
+    try:
+        chosen = _chosen(args)
+        listeners = _prepare(chosen)
+    except Refusal as exc:
+        sys.stderr.write(f"python -m eventlet serve: error: {exc}\n")
+        return 1
+    journal.note(_banner(chosen, listeners))
+    master = Master(chosen, listeners, journal)
+    job = master.run()
+    if job is not None:
+        return worker.run(job)
+    close_all(listeners)
+    return master.status
+
+
+def _chosen(args: argparse.Namespace) -> Settings:
+    given = {name: value for name, value in vars(args).items() if name != "arguments"}
+    if "bind" in given:
+        given["bind"] = tuple(given["bind"])
+    settings = replace(Settings(), **given)
+    if settings.chdir is not None:
+        try:
+            os.chdir(settings.chdir)
+        except OSError as exc:
+            raise Refusal(
+                f"cannot change to {settings.chdir!r}: {reason(exc)}",
+                "give --chdir a folder that this user may enter",
+            ) from None
+    return settings
+
+
+def _prepare(settings: Settings) -> list[Listening]:
+    """Find out what can be found out before a worker is there, and listen."""
+    if not settings.app:
+        raise Refusal("no application is named", "write module:app behind the options")
+    parse(settings.app)
+    check(settings)
+    log = open_log(settings.access_log)
+    if log is not None and log > 2:
+        os.close(log)
+    scheme = "http" if settings.tls_cert is None else "https"
+    return open_all(settings.bind, settings.backlog, scheme, os.environ)
+
+
+def _banner(settings: Settings, listeners: list[Listening]) -> str:
+    number = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
+    how = "patched" if settings.patch else "not patched"
+    first = f"eventlet {eventlet.__version__} serves {settings.app} with {number}, {how}"
+    return "\n".join([first, *(f"  listening on {each.url}" for each in listeners)])

@@ -1,0 +1,361 @@
+"""The process that looks after workers.
+
+Theory of operation
+-------------------
+There are `number` slots. Each wants one worker of the newest *generation*; SIGHUP makes a new
+generation, so every slot then wants a new one. When a worker says that it serves, the older ones
+of its slot are told to leave. So the same few steps start everything, repair what was killed,
+replace what is tired and reload.
+
+A generation is *proven* when one of its workers has served. Until then only one worker of it is
+tried, and a few quick deaths end the attempt: the program, if nothing served before, else that
+generation, and the old workers go on. Afterwards the master never gives up: whatever dies young
+delays the next start, each time twice as long.
+
+The master is ordinary blocking code without hub and OS threads. It sleeps in `poll` on the pipe
+where signals leave a byte, and on the links of the workers. `run` returns twice: in the master
+when all is over, and in each forked child with what to do, so that a worker stands on a short
+stack and none of the master's clean-up is left on it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from eventlet._serve import link
+from eventlet._serve.addresses import Listening
+from eventlet._serve.journal import Journal
+from eventlet._serve.refusal import reason
+from eventlet._serve.settings import Settings
+from eventlet._serve.worker import Job
+
+__all__ = ["Master"]
+
+QUICK_DEATHS: Final = 5  # of a generation that never served
+HEALTHY_SECONDS: Final = 1.0  # of serving: who dies later did not die young
+FIRST_DELAY: Final = 0.1
+LONGEST_DELAY: Final = 30.0
+MARGIN_SECONDS: Final = 2.0  # a worker that is asked to end may take longer than its grace
+
+SIGNALS: Final = (
+    *(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD),
+    *(signal.SIGTTIN, signal.SIGTTOU),
+)
+
+
+@dataclass(eq=False)
+class Child:
+    """One worker, seen from here.
+
+    Attributes:
+        kill_at: moment from which on it is killed; None while it may stay.
+        failure: why it cannot serve.
+        is_tired: it wants to be replaced.
+    """
+
+    pid: int
+    slot: int
+    generation: int
+    inbox: link.Inbox
+    kill_at: float
+    ready_at: float | None = None
+    is_leaving: bool = False
+    is_tired: bool = False
+    failure: str = ""
+
+
+class Master:
+    """Keep workers running.
+
+    Args:
+        settings: what was asked for.
+        listeners: open sockets.
+        journal: for what there is to say.
+    """
+
+    def __init__(self, settings: Settings, listeners: list[Listening], journal: Journal) -> None:
+        self._settings = settings
+        self._listeners = listeners
+        self._journal = journal
+        self._number = settings.workers
+        self._children: dict[int, Child] = {}
+        self._generation = 1
+        self._newest = 1
+        self._proven: int | None = None
+        self._deaths = 0  # young ones, since a worker last lived long enough
+        self._next_start = 0.0
+        self._is_ending = False
+        self._is_complete = False
+        self._signals: deque[int] = deque()
+        self._wake_up, self._wake_up_end = os.pipe()
+        self.status = 0
+
+    def run(self) -> Job | None:
+        """Look after the workers until told to end.
+
+        Returns:
+            None when all is over, with `status` set; in a forked child, what it is to do.
+        """
+        self._take_signals()
+        while True:
+            while self._signals:
+                self._handle(signal.Signals(self._signals.popleft()))
+            self._reap()
+            for child in list(self._children.values()):
+                self._hear(child)
+            if self._is_ending and not self._children:
+                self._give_signals_back()
+                return None
+            now = time.monotonic()
+            self._kill_the_late(now)
+            slot = self._wanting(now)
+            if slot is not None:
+                job = self._start(slot)
+                if job is not None:
+                    return job
+                continue
+            self._say_when_complete()
+            self._wait(now)
+
+    # --- starting ---------------------------------------------------------------------------
+
+    def _wanting(self, now: float) -> int | None:
+        """Give a slot in which a worker is to be started now."""
+        if self._is_ending or now < self._next_start:
+            return None
+        current = [c for c in self._children.values() if self._is_current(c)]
+        if self._proven != self._generation and current:
+            return None
+        taken = {c.slot for c in current}
+        return next((slot for slot in range(self._number) if slot not in taken), None)
+
+    def _is_current(self, child: Child) -> bool:
+        return child.generation == self._generation and not (child.is_leaving or child.is_tired)
+
+    def _start(self, slot: int) -> Job | None:
+        ours, theirs = socket.socketpair()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            pid = os.fork()
+        except OSError as exc:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            ours.close()
+            theirs.close()
+            self._journal.note(f"cannot start a worker: {reason(exc)}; trying again", "error")
+            self._back_off(time.monotonic())
+            return None
+        if pid == 0:
+            ours.close()
+            for child in self._children.values():
+                child.inbox.sock.close()
+            signal.set_wakeup_fd(-1)
+            os.close(self._wake_up)
+            os.close(self._wake_up_end)
+            return Job(self._settings, self._listeners, theirs, self._journal)
+        theirs.close()
+        due = time.monotonic() + self._settings.ready_timeout
+        self._children[pid] = Child(pid, slot, self._generation, link.Inbox(ours), due)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        return None
+
+    # --- what workers say -------------------------------------------------------------------
+
+    def _hear(self, child: Child) -> None:
+        for word, text in child.inbox.messages():
+            if word == link.READY:
+                self._greet(child)
+            elif word == link.FAILED:
+                child.failure = text
+
+    def _greet(self, child: Child) -> None:
+        child.ready_at = time.monotonic()
+        child.kill_at = float("inf")
+        if child.generation == self._generation:
+            self._proven = self._generation
+        for other in list(self._children.values()):
+            if other.slot == child.slot and other.generation < child.generation:
+                self._dismiss(other)
+        if self._is_ending:
+            self._dismiss(child)
+
+    def _dismiss(self, child: Child) -> None:
+        """Tell a worker to finish what it does and end."""
+        if not child.is_leaving:
+            child.is_leaving = True
+            child.kill_at = time.monotonic() + self._settings.grace + MARGIN_SECONDS
+            self._send(child, signal.SIGTERM)
+
+    def _send(self, child: Child, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(child.pid, number)
+
+    # --- ends of workers --------------------------------------------------------------------
+
+    def _reap(self) -> None:
+        while self._children:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            child = self._children.pop(pid, None)
+            if child is not None:  # or one that came to us as to process 1 of a container
+                self._hear(child)
+                child.inbox.sock.close()
+                self._judge(child, os.waitstatus_to_exitcode(status))
+
+    def _judge(self, child: Child, code: int) -> None:
+        """Think about what the end of a worker means."""
+        how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with status {code}"
+        if child.is_leaving:
+            if code != 0:
+                self._journal.note(f"worker {child.pid} {how} while it was leaving", "warning")
+            return
+        self._journal.note(child.failure or f"worker {child.pid} {how}", "error")
+        self._is_complete = False
+        now = time.monotonic()
+        if child.ready_at is not None and now - child.ready_at >= HEALTHY_SECONDS:
+            self._deaths = 0
+            self._next_start = now
+            return
+        self._back_off(now)
+        is_unproven = child.generation == self._generation != self._proven
+        if is_unproven and (child.failure or self._deaths >= QUICK_DEATHS):
+            self._give_up(child)
+
+    def _back_off(self, now: float) -> None:
+        self._deaths += 1
+        self._next_start = now + min(FIRST_DELAY * 2 ** (self._deaths - 1), LONGEST_DELAY)
+
+    def _give_up(self, child: Child) -> None:
+        """End what never served: this generation, or all, where it is the first."""
+        if not child.failure:
+            self._journal.note(
+                f"{self._deaths} workers in a row ended before they served; see what they wrote",
+                "error",
+            )
+        if self._proven is None:
+            self.status = 1
+            self._end()
+        else:
+            self._journal.note("nothing was reloaded: the old workers go on", "error")
+            self._generation = self._proven
+            self._deaths = 0
+            self._next_start = 0.0
+
+    def _kill_the_late(self, now: float) -> None:
+        for child in self._children.values():
+            if now >= child.kill_at:
+                child.kill_at = float("inf")
+                what = "did not leave" if child.is_leaving else "did not get ready"
+                self._journal.note(f"worker {child.pid} {what} in time: killed", "warning")
+                self._send(child, signal.SIGKILL)
+
+    # --- signals ----------------------------------------------------------------------------
+
+    def _take_signals(self) -> None:
+        for end in (self._wake_up, self._wake_up_end):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(self._wake_up_end, warn_on_full_buffer=False)
+        for number in SIGNALS:
+            signal.signal(number, lambda number, _frame: self._signals.append(number))
+
+    def _give_signals_back(self) -> None:
+        signal.set_wakeup_fd(-1)
+        for number in SIGNALS:
+            usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, usual)
+        os.close(self._wake_up)
+        os.close(self._wake_up_end)
+
+    def _handle(self, number: signal.Signals) -> None:
+        if number in {signal.SIGTERM, signal.SIGINT}:
+            if self._is_ending:
+                self._end_at_once()
+            else:
+                self._journal.note(f"{number.name}: ending; once more ends it at once")
+                self._end()
+        elif number == signal.SIGHUP:
+            self._journal.note("SIGHUP: reloading")
+            self._reload()
+        elif number == signal.SIGTTIN:
+            self._resize(self._number + 1)
+        elif number == signal.SIGTTOU:
+            self._resize(max(self._number - 1, 1))
+
+    def _reload(self) -> None:
+        """Have every slot want a new worker."""
+        self._newest += 1
+        self._generation = self._newest
+        self._deaths = 0
+        self._next_start = 0.0
+        self._is_complete = False
+
+    def _resize(self, number: int) -> None:
+        self._journal.note(f"workers wanted: {number}")
+        self._number = number
+        self._is_complete = False
+        for child in list(self._children.values()):
+            if child.slot >= number:
+                self._dismiss(child)
+
+    def _end(self) -> None:
+        self._is_ending = True
+        for listening in self._listeners:
+            listening.sock.close()  # who comes now is refused, and need not wait in vain
+        for child in list(self._children.values()):
+            self._dismiss(child)
+
+    def _end_at_once(self) -> None:
+        self.status = self.status or 1
+        now = time.monotonic()
+        for child in self._children.values():
+            child.kill_at = min(child.kill_at, now + MARGIN_SECONDS)
+            self._send(child, signal.SIGTERM)
+
+    # --- waiting ----------------------------------------------------------------------------
+
+    def _say_when_complete(self) -> None:
+        serving = [c for c in self._children.values() if self._is_current(c) and c.ready_at]
+        if not self._is_complete and len(serving) == self._number:
+            self._is_complete = True
+            pids = ", ".join(str(c.pid) for c in serving)
+            self._journal.note(f"serving with {_workers(len(serving))}: {pids}")
+
+    def _wait(self, now: float) -> None:
+        """Sleep until something may have happened."""
+        poller = select.poll()
+        poller.register(self._wake_up, select.POLLIN)
+        for child in self._children.values():
+            if child.inbox.is_open:
+                poller.register(child.inbox.sock, select.POLLIN)
+        moments = [child.kill_at for child in self._children.values()]
+        if now < self._next_start:
+            moments.append(self._next_start)
+        soonest = min(moments, default=float("inf"))
+        poller.poll(None if soonest == float("inf") else max(0.0, soonest - now) * 1000 + 1)
+        with suppress(BlockingIOError):
+            os.read(self._wake_up, 4096)
+
+
+def _workers(number: int) -> str:
+    return "1 worker" if number == 1 else f"{number} workers"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,67 @@
+"""Read the values of options: texts of the command line, or values of a TOML file.
+
+Each reader takes either and raises ValueError with a message that names the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["Reader", "count", "seconds", "switch", "text"]
+
+Reader = Callable[[Any], Any]
+
+
+def text(value: Any) -> str:
+    """Read a text, which may not be empty."""
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{value!r} is not a text")
+    return value
+
+
+def count(least: int) -> Reader:
+    """Make a reader of whole numbers."""
+
+    def read(value: Any) -> int:
+        number = _number(value)
+        if not isinstance(number, int) or number < least:
+            raise ValueError(f"{value!r} is not a whole number, {least} or more")
+        return number
+
+    return read
+
+
+def seconds(may_be_none: bool) -> Reader:
+    """Make a reader of durations; `none` stands for one without end."""
+
+    def read(value: Any) -> float | None:
+        if may_be_none and value == "none":
+            return None
+        number = _number(value)
+        if number is None or not 0 < number < float("inf"):
+            way_out = ", or none" if may_be_none else ""
+            raise ValueError(f"{value!r} is not a number of seconds above 0{way_out}")
+        return float(number)
+
+    return read
+
+
+def switch(value: Any) -> bool:
+    """Read true or false, which only a file has: the command line has two names."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is not true or false")
+    return value
+
+
+def _number(value: Any) -> int | float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        for kind in (int, float):
+            try:
+                return kind(value)
+            except ValueError:
+                pass
+        return None
+    return value if isinstance(value, (int, float)) else None

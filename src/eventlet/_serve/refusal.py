@@ -1,0 +1,26 @@
+"""Why something cannot be served."""
+
+from __future__ import annotations
+
+__all__ = ["Refusal", "reason"]
+
+
+class Refusal(Exception):
+    """What the user asked for cannot be done; shown as one line, without a traceback.
+
+    Args:
+        what: what is wrong, with the value.
+        way_out: what to do about it.
+
+    Attributes:
+        details: a traceback to be shown before that line, where the application failed.
+    """
+
+    def __init__(self, what: str, way_out: str, details: str = "") -> None:
+        super().__init__(f"{what}; {way_out}")
+        self.details = details
+
+
+def reason(exc: OSError) -> str:
+    """Say why a call of the system failed, without the path, which the caller names."""
+    return exc.strerror or str(exc)

@@ -1,0 +1,124 @@
+"""The options of `serve`: one table for the command line and the configuration file.
+
+A field is an option; its name has `_` for the `-` of the option.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
+
+from eventlet._serve.option_values import Reader, count, seconds, switch, text
+
+__all__ = ["Option", "Settings", "add_arguments", "options"]
+
+
+class Option(NamedTuple):
+    """One option.
+
+    Attributes:
+        name: as it is written, without the dashes in front.
+        read: makes the value; raises ValueError.
+        is_many: it may be given several times; each value is read by itself.
+    """
+
+    name: str
+    read: Reader
+    metavar: str
+    help: str
+    is_many: bool
+
+
+def _option(
+    default: Any, read: Reader, metavar: str, explanation: str, is_many: bool = False
+) -> Any:
+    return field(
+        default=default,
+        metadata={"read": read, "metavar": metavar, "help": explanation, "is_many": is_many},
+    )
+
+
+def _switch(default: bool, explanation: str) -> Any:
+    return _option(default, switch, "", explanation)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `serve` was asked to do."""
+
+    app: str = _option("", text, "MODULE:APP", "the application: module:name or module:make()")
+    bind: tuple[str, ...] = _option(
+        ("127.0.0.1:8000",),
+        text,
+        "ADDRESS",
+        "listen on host:port, [v6]:port, unix:path or fd://number (fd:// alone: all that systemd "
+        "hands over); may be repeated; 127.0.0.1:8000 if not given",
+        is_many=True,
+    )
+    backlog: int = _option(1024, count(1), "N", "connections that the kernel lets wait")
+    workers: int = _option(1, count(1), "N", "processes that serve")
+    max_connections: int = _option(1024, count(1), "N", "connections at once, in each worker")
+    grace: float = _option(
+        30.0, seconds(False), "SECONDS", "for requests in flight when a worker ends"
+    )
+    ready_timeout: float = _option(
+        60.0, seconds(False), "SECONDS", "until a new worker has to serve"
+    )
+    tls_cert: str | None = _option(None, text, "FILE", "certificate chain, PEM; turns TLS on")
+    tls_key: str | None = _option(None, text, "FILE", "its private key; may be in --tls-cert")
+    client_ca: str | None = _option(
+        None, text, "FILE", "clients must show a certificate of these authorities"
+    )
+    patch: bool = _switch(True, "patch the standard library first, as `run` does")
+    access_log: str = _option("-", text, "FILE", "a line for each request; - is stdout, or none")
+    chdir: str | None = _option(None, text, "FOLDER", "change to it first; paths begin there")
+
+
+def options() -> Iterator[Option]:
+    """Give the table, in the order of the help."""
+    for each in fields(Settings):
+        values: Mapping[str, Any] = each.metadata
+        yield Option(each.name.replace("_", "-"), **values)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options; those not given are absent from the result."""
+    for option in options():
+        if option.name == "app":
+            parser.add_argument(
+                "app",
+                nargs="?",
+                default=argparse.SUPPRESS,
+                metavar=option.metavar,
+                help=option.help,
+            )
+        elif option.read is switch:
+            parser.add_argument(
+                f"--{option.name}",
+                action=argparse.BooleanOptionalAction,
+                default=argparse.SUPPRESS,
+                help=option.help,
+            )
+        else:
+            parser.add_argument(
+                f"--{option.name}",
+                type=_complaining(option.read),
+                action="append" if option.is_many else "store",
+                default=argparse.SUPPRESS,
+                metavar=option.metavar,
+                help=option.help.replace("%", "%%"),
+            )
+
+
+def _complaining(read: Reader) -> Reader:
+    """Have argparse show what a reader says."""
+
+    def convert(value: str) -> Any:
+        try:
+            return read(value)
+        except ValueError as exc:
+            raise argparse.ArgumentTypeError(str(exc)) from None
+
+    return convert

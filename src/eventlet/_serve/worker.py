@@ -1,0 +1,161 @@
+"""The process that serves: load the application, accept, and end in good order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from signal import signal as set_handler  # the one that is not patched
+from typing import Any, Final, NamedTuple
+
+from eventlet._serve import link
+from eventlet._serve.addresses import Listening
+from eventlet._serve.application import load
+from eventlet._serve.journal import Journal, open_log
+from eventlet._serve.refusal import Refusal
+from eventlet._serve.serving import Serving
+from eventlet._serve.settings import Settings
+from eventlet._serve.tls import make_context
+from eventlet.event import Event
+from eventlet.greenio import GreenSocket
+from eventlet.greenthread import spawn
+from eventlet.patcher import monkey_patch
+
+__all__ = ["FAILURE", "Job", "run"]
+
+FAILURE: Final = 1
+"""Exit status of a worker that could not begin."""
+
+# They reach every process of a terminal; the master decides what they mean.
+_LEFT_TO_MASTER: Final = (signal.SIGINT, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU)
+
+
+class Job(NamedTuple):
+    """What a forked process is to do.
+
+    Attributes:
+        settings: what was asked for.
+        listeners: what to accept from.
+        link: this end tells the master how it goes.
+        journal: for what the worker says.
+    """
+
+    settings: Settings
+    listeners: list[Listening]
+    link: Any
+    journal: Journal
+
+
+def run(job: Job) -> int:
+    """Serve until told to end; return the exit status.
+
+    Signals are blocked when it is called, so that none finds the handlers of the master.
+    """
+    return _Worker(job).run()
+
+
+class _Worker:
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._settings = job.settings
+        self._told: Event | None = None  # None while the application is loaded
+        self._ends_at_once: Event | None = None
+
+    def run(self) -> int:
+        self._take_signals()
+        try:
+            if self._settings.patch:
+                monkey_patch()
+            serving = self._begin()
+        except Refusal as exc:
+            sys.stderr.write(exc.details)
+            self._job.link.sendall(link.encode(link.FAILED, str(exc)))
+            return FAILURE
+        self._told = told = Event()
+        self._ends_at_once = Event()
+        self._take_signals()  # the application may have set handlers of its own
+        master = GreenSocket(self._job.link)
+        watch = spawn(self._watch_master, master)
+        master.sendall(link.encode(link.READY))
+        why = told.wait()
+        self._end(serving, why)
+        watch.kill()
+        return 0
+
+    def _begin(self) -> Serving:
+        settings = self._settings
+        sys.path.insert(0, os.getcwd())
+        app = load(settings.app)
+        listeners: list[Any] = [
+            GreenSocket(sock.family, sock.type, sock.proto, sock.detach())
+            for sock, *_ in self._job.listeners
+        ]
+        if settings.tls_cert is not None:
+            from eventlet.green import ssl  # OpenSSL is loaded when TLS is wanted
+
+            context = make_context(settings, ssl.GreenSSLContext)
+            listeners = [
+                context.wrap_socket(each, server_side=True, do_handshake_on_connect=False)
+                for each in listeners
+            ]
+        access_log = open_log(settings.access_log)
+        return Serving(
+            listeners,
+            app,
+            settings,
+            self._job.journal,
+            None if access_log is None else Journal(access_log),
+        )
+
+    def _end(self, serving: Serving, why: str) -> None:
+        grace = self._settings.grace
+        if why:
+            self._job.journal.note(why)
+        spawn(self._cut_off, serving)
+        if not serving.stop(grace):
+            self._job.journal.note(
+                f"some requests were cut off: they took longer than {grace:g} s", "warning"
+            )
+
+    def _cut_off(self, serving: Serving) -> None:
+        """Wait for the second word, then end what is still going on."""
+        assert self._ends_at_once is not None
+        self._ends_at_once.wait()
+        serving.stop(0.0)
+
+    # --- who tells it to end ----------------------------------------------------------------
+
+    def _take_signals(self) -> None:
+        for number in _LEFT_TO_MASTER:
+            set_handler(number, _leave_to_master)
+        set_handler(signal.SIGTERM, self._terminate)
+        set_handler(signal.SIGCHLD, signal.SIG_DFL)
+        signal.pthread_sigmask(
+            signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGCHLD, *_LEFT_TO_MASTER}
+        )
+
+    def _terminate(self, *_: object) -> None:
+        if self._told is None or self._ends_at_once is None:
+            raise SystemExit(0)
+        self._tell("")
+
+    def _tell(self, why: str) -> None:
+        """Have it end; the second time at once. Does not wait."""
+        assert self._told is not None
+        assert self._ends_at_once is not None
+        if not self._told.ready():
+            self._told.send(why)
+        elif not self._ends_at_once.ready():
+            self._ends_at_once.send()
+
+    def _watch_master(self, master: GreenSocket) -> None:
+        try:
+            while master.recv(1):
+                pass
+        except OSError:
+            pass
+        self._tell("the master is gone: ending")
+
+
+def _leave_to_master(*_: object) -> None:
+    """Take notice, and no more: SIG_IGN would be inherited by the programs we start."""

@@ -1,0 +1,132 @@
+"""What cannot be served is refused before anything listens, in one line that says what to do."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.unit.serve.served import PATIENCE, run_serve, write
+
+pytestmark = pytest.mark.slow  # each starts a process
+
+
+def refused(folder: Path, *options: str, status: int = 1, **env: str) -> str:
+    """Return the one line that says why."""
+    write(folder, good="def app(environ, start_response): ...\nvalue = 1", broken="import nothere")
+    done = run_serve(folder, *options, **env)
+    assert (done.returncode, done.stdout) == (status, ""), done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "options, why",
+    [
+        ([], "no application is named; write module:app"),
+        (["good"], "'good' names no application; write module:name"),
+        (["good:1"], "'good:1' names no application"),
+        (["good:app(x)"], "'good:app(x)' names no application"),
+        (["good:app", "--bind=nonsense"], "'nonsense' is no address to listen on; write host:port"),
+        (["good:app", "--bind=127.0.0.1:70000"], "a port above 65535"),
+        (["good:app", "--bind=192.0.2.1:0"], "192.0.2.1:0: Cannot assign requested address; name"),
+        (["good:app", "--bind=unix:"], "'unix:' has no path"),
+        (["good:app", "--bind=unix:none/app.sock"], "unix:none/app.sock: No such file"),
+        (["good:app", "--bind=unix:good.py"], "'good.py' is there and is no socket"),
+        (["good:app", "--bind=fd://77"], "descriptor 77 is no socket (Bad file descriptor)"),
+        (["good:app", "--bind=fd://0"], "descriptor 0 is no socket"),
+        (["good:app", "--bind=fd://x"], "'fd://x' has no number"),
+        (["good:app", "--bind=fd://"], "LISTEN_FDS and LISTEN_PID name none for this process"),
+        (["good:app", "--chdir=nowhere"], "cannot change to 'nowhere': No such file"),
+        (["good:app", "--access-log=no/log"], "cannot write the access log 'no/log': No such"),
+        (["good:app", "--tls-cert=no.pem"], "cannot read 'no.pem': No such file or directory"),
+        (["good:app", "--tls-cert=."], "cannot read '.': Is a directory"),
+        (["good:app", "--tls-cert=good.py"], "hold no certificate with its private key"),
+        (["good:app", "--tls-key=key.pem"], "--tls-key key.pem has no certificate; name it with"),
+        (["good:app", "--client-ca=ca.pem"], "--client-ca ca.pem has no certificate"),
+    ],
+)
+def test_what_cannot_be_served_is_refused_in_one_line(
+    tmp_path: Path, options: list[str], why: str
+) -> None:
+    line = refused(tmp_path, *options)
+
+    assert line.startswith("python -m eventlet serve: error: ")
+    assert why in line
+    assert ";" in line
+
+
+@pytest.mark.parametrize(
+    "options, why",
+    [
+        (["--workers=0"], "--workers: '0' is not a whole number, 1 or more"),
+        (["--workers=two"], "--workers: 'two' is not a whole number"),
+        (["--grace=-1"], "--grace: '-1' is not a number of seconds above 0"),
+        (["--grace=nan"], "--grace: 'nan' is not a number of seconds"),
+        (["--no-such"], "unrecognized arguments: --no-such"),
+    ],
+)
+def test_a_wrong_option_is_named(tmp_path: Path, options: list[str], why: str) -> None:
+    assert why in refused(tmp_path, "good:app", *options, status=2)
+
+
+def test_keys_that_do_not_fit(tmp_path: Path, authority: trustme.CA) -> None:
+    authority.issue_cert("other").private_key_pem.write_to_path(tmp_path / "other.pem")
+    subprocess.run(
+        ["openssl", "pkey", "-in", "key.pem", "-aes256", "-passout", "pass:x", "-out", "locked.pem"],
+        cwd=tmp_path,
+        check=True,
+        timeout=PATIENCE,
+    )  # fmt: skip
+
+    other = refused(tmp_path, "good:app", "--tls-cert=cert.pem", "--tls-key=other.pem")
+    locked = refused(tmp_path, "good:app", "--tls-cert=cert.pem", "--tls-key=locked.pem")
+    no_ca = refused(tmp_path, "good:app", "--tls-cert=both.pem", "--client-ca=good.py")
+
+    assert "the key in 'other.pem' does not belong to the certificate in 'cert.pem'" in other
+    assert "the private key is encrypted" in locked
+    assert "'good.py' holds no certificates of authorities" in no_ca
+
+
+def test_a_port_in_use(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        line = refused(tmp_path, "good:app", f"--bind=127.0.0.1:{port}")
+
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use; stop what" in line
+
+
+@pytest.mark.parametrize(
+    "app, why",
+    [
+        ("nothere:app", "there is no module 'nothere'; run this in the folder it is in"),
+        ("good.inner:app", "there is no module 'good.inner'"),
+        ("good:ap", "good has no 'ap'; did you mean app?"),
+        ("good:app.x.y", "app has no 'x'"),
+        ("good:value", "good:value is an int, not a WSGI application"),
+        ("good:value()", "good:value is an int, which cannot be called"),
+    ],
+)
+def test_an_application_that_is_not_there(tmp_path: Path, app: str, why: str) -> None:
+    line = refused(tmp_path, app, "--bind=127.0.0.1:0")
+
+    assert re.match(r"\[\d+\] error: ", line)
+    assert why in line
+
+
+def test_an_application_that_fails_shows_its_traceback(tmp_path: Path) -> None:
+    write(tmp_path, broken="import nothere", worse="def make(): return 1 / 0")
+
+    broken = run_serve(tmp_path, "broken:app", "--bind=127.0.0.1:0", "--workers=3")
+    worse = run_serve(tmp_path, "worse:make()", "--bind=127.0.0.1:0")
+
+    assert (broken.returncode, worse.returncode) == (1, 1)
+    assert broken.stderr.count("Traceback") == 1
+    assert 'File "<frozen' not in broken.stderr
+    assert "importing 'broken' failed with ModuleNotFoundError: No module named" in broken.stderr
+    assert "return 1 / 0" in worse.stderr
+    assert "worse:make() failed with ZeroDivisionError: division by zero; see" in worse.stderr

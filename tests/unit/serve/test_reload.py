@@ -1,0 +1,194 @@
+"""SIGHUP: new code and certificates, and nobody notices."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import ssl
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.unit.serve.served import Served, connect, fetch, wait_until, write
+
+pytestmark = pytest.mark.slow  # each starts processes
+
+SAY = "def app(e, s): s('200 OK', []); return [b'{}']"
+
+
+def test_new_workers_have_new_code(tmp_path: Path) -> None:
+    write(tmp_path, site_app=SAY.format("old"))
+    with Served(tmp_path, "--workers=2") as served:
+        old = served.pids
+        assert served.fetch() == "old"
+        write(tmp_path, site_app=SAY.format("the new one"))
+        served.send(signal.SIGHUP)
+        served.wait_for("serving with 2 workers", times=2)
+
+        wait_until(lambda: served.fetch() == "the new one")
+        wait_until(lambda: not set(old) & set(served.children))
+        assert served.fetch() == "the new one"
+        assert served.end() == 0
+
+
+def test_code_that_fails_leaves_the_old_workers_at_work(tmp_path: Path) -> None:
+    write(tmp_path, site_app=SAY.format("old"))
+    with Served(tmp_path, "--workers=2") as served:
+        old = served.pids
+        for text, what in ((")", "SyntaxError"), ("import os; os._exit(3)", "status 3")):
+            write(tmp_path, site_app=text)
+            served.send(signal.SIGHUP)
+            served.wait_for(what)
+            served.wait_for("the old workers go on", times=1 + (what == "status 3"))
+
+        assert sorted(served.children) == sorted(old)
+        assert served.fetch() == "old"
+
+        write(tmp_path, site_app=SAY.format("mended!"))
+        served.send(signal.SIGHUP)
+        served.wait_for("serving with 2 workers", times=2)
+        wait_until(lambda: served.fetch() == "mended!")
+
+
+def test_a_request_in_flight_is_finished_by_its_old_worker(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        site_app="""\
+            import os, time
+            def app(environ, start_response):
+                write = start_response("200 OK", [])
+                write(b"begun ")
+                while environ["PATH_INFO"] == "/slow" and not os.path.exists("go"):
+                    time.sleep(0.01)
+                return [b"%d" % os.getpid()]
+        """,
+    )
+    with Served(tmp_path) as served, connect(("127.0.0.1", served.port)) as sock:
+        (old,) = served.pids
+        sock.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        received = sock.recv(1000)
+        served.send(signal.SIGHUP)
+        served.wait_for("serving with", times=2)
+        wait_until(lambda: served.fetch() == f"begun {served.pids[0]}")
+        (tmp_path / "go").touch()
+        while data := sock.recv(1000):
+            received += data
+
+        assert str(old).encode() in received
+
+
+def test_new_certificates(tmp_path: Path, authority: trustme.CA) -> None:
+    other = trustme.CA()
+    context = ssl.create_default_context()
+    other.configure_trust(context)
+    with Served(tmp_path, "--tls-cert=both.pem") as served:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            served.fetch(context=context)
+        other.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(
+            tmp_path / "both.pem"
+        )
+        served.send(signal.SIGHUP)
+        served.wait_for("serving with", times=2)
+        wait_until(lambda: len(served.children) == 1)
+
+        assert served.fetch(context=context) == str(served.children[0])
+
+
+def test_a_log_that_was_moved_away_is_opened_again(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with Served(tmp_path, f"--access-log={log}") as served:
+        served.fetch("/one")
+        wait_until(lambda: "/one" in log.read_text())
+        log.rename(tmp_path / "log.1")
+        served.send(signal.SIGHUP)
+        served.wait_for("serving with", times=2)
+        wait_until(lambda: len(served.children) == 1)
+        served.fetch("/two")
+        wait_until(lambda: "/two" in log.read_text())
+
+        assert "/one" in (tmp_path / "log.1").read_text()
+        assert "/one" not in log.read_text()
+
+
+class Clients:
+    """Threads that ask again and again, each answer on a connection of its own or all on one."""
+
+    def __init__(self, port: int, number: int, keeps: bool) -> None:
+        self.port, self.keeps = port, keeps
+        self.answers: Counter[str] = Counter()
+        self.failures: list[str] = []
+        self.is_over = False
+        self.threads = [threading.Thread(target=self.ask) for _ in range(number)]
+        for thread in self.threads:
+            thread.start()
+
+    def ask(self) -> None:
+        connection = None
+        while not self.is_over:
+            try:
+                if self.keeps:
+                    connection = connection or http.client.HTTPConnection("127.0.0.1", self.port)
+                    body = self.ask_again(connection)
+                else:
+                    body = fetch(("127.0.0.1", self.port))
+                self.answers[body] += 1
+            except Exception as exc:
+                self.failures.append(repr(exc))
+        if connection is not None:
+            connection.close()
+
+    def ask_again(self, connection: http.client.HTTPConnection) -> str:
+        """Ask on a kept connection; one that was closed while idle may be opened once more."""
+        is_fresh = connection.sock is None
+        try:
+            connection.request("GET", "/")
+            response = connection.getresponse()
+        except (http.client.RemoteDisconnected, ConnectionError):
+            connection.close()
+            if is_fresh:
+                raise
+            return self.ask_again(connection)
+        assert response.status == 200
+        return response.read().decode()
+
+    def end(self) -> None:
+        self.is_over = True
+        for thread in self.threads:
+            thread.join()
+
+
+@pytest.mark.parametrize("keeps", [False, True], ids=["one by one", "kept"])
+def test_no_request_is_lost_under_load(tmp_path: Path, keeps: bool) -> None:
+    write(
+        tmp_path,
+        site_app="""\
+            import os, time
+            def app(environ, start_response):
+                time.sleep(0.005)
+                start_response("200 OK", [])
+                return [b"%d" % os.getpid()]
+        """,
+    )
+    with Served(tmp_path, "--workers=2", "--access-log=none", "--grace=10") as served:
+        seen = set(served.pids)
+        clients = Clients(served.port, 8, keeps)
+        try:
+            for number in (2, 3):
+                time.sleep(0.3)
+                served.send(signal.SIGHUP)
+                served.wait_for("serving with 2 workers", times=number)
+                seen |= set(served.pids)
+            time.sleep(0.3)
+        finally:
+            clients.end()
+
+        assert clients.failures == []
+        assert len(seen) == 6
+        assert {int(pid) for pid in clients.answers} <= seen
+        assert clients.answers.total() > 100
+        os.kill(served.pids[0], 0)

@@ -1,0 +1,207 @@
+"""`python -m eventlet serve`: what it says, how it listens, how it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import ssl
+import sys
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.unit.serve.served import Served, connect, fetch, run_serve, wait_until, write
+
+pytestmark = pytest.mark.slow  # each starts processes
+
+SLOW = """\
+    import os, time
+    def app(environ, start_response):
+        write = start_response("200 OK", [])
+        write(b"begun ")
+        time.sleep(float(environ["PATH_INFO"][1:]))
+        return [b"done"]
+"""
+
+
+def test_it_says_what_listens_where_with_how_many_workers(tmp_path: Path) -> None:
+    with Served(tmp_path, "--bind=127.0.0.1:0", "--bind=127.0.0.1:0", "--workers=2") as served:
+        said = served.said
+        first, second = (int(url.rpartition(":")[2]) for url in served.urls)
+        pids = {fetch(("127.0.0.1", port)) for port in (first, second)}
+
+    assert re.match(r"\[\d+\] eventlet \d.* serves site_app:app with 2 workers, patched\n", said)
+    assert f"  listening on http://127.0.0.1:{first}\n" in said
+    assert re.search(r"\] serving with 2 workers: \d+, \d+\n", said)
+    assert pids <= {str(pid) for pid in served.pids}
+
+
+def test_an_ipv6_address_and_a_name(tmp_path: Path) -> None:
+    with Served(tmp_path, "--bind=[::1]:0", "--bind=localhost:0") as served:
+        assert re.fullmatch(r"http://\[::1\]:\d+", served.urls[0])
+        assert fetch(("::1", served.port)) == str(served.pids[0])
+        assert len(served.urls) == 2
+
+
+def test_a_unix_socket_is_removed_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "app.sock"
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(path))
+
+    with Served(tmp_path, f"--bind=unix:{path}") as served:
+        assert served.urls == [f"http on unix:{path}"]
+        assert fetch(str(path)) == str(served.pids[0])
+        again = run_serve(tmp_path, "site_app:app", f"--bind=unix:{path}")
+        assert served.end() == 0
+
+    assert (again.returncode, again.stderr.count("\n")) == (1, 1)
+    assert "Address already in use; stop what listens there" in again.stderr
+    assert not path.exists()
+
+
+def test_a_descriptor_that_somebody_else_opened(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        fd = listener.fileno()
+        with Served(tmp_path, f"--bind=fd://{fd}", pass_fds=(fd,)) as served:
+            assert served.port == listener.getsockname()[1]
+            assert served.fetch() == str(served.pids[0])
+
+
+def test_the_sockets_that_systemd_hands_over(tmp_path: Path) -> None:
+    activate = (
+        "import os, sys; fds = [int(n) for n in sys.argv[1].split(',')];"
+        "[os.dup2(fd, 3 + n) for n, fd in enumerate(fds)];"
+        "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)));"
+        "os.execv(sys.argv[2], sys.argv[2:])"
+    )
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+    ):
+        # High numbers, so that moving them to 3 and 4 overwrites none.
+        fds = [os.dup2(sock.fileno(), 100 + n) for n, sock in enumerate((one, two))]
+        try:
+            prefix = (sys.executable, "-c", activate, ",".join(map(str, fds)))
+            with Served(tmp_path, "--bind=fd://", pass_fds=tuple(fds), prefix=prefix) as served:
+                pids = {fetch(sock.getsockname()) for sock in (one, two)}
+                assert pids == {str(served.pids[0])}
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_in_flight_is_finished(tmp_path: Path, number: signal.Signals) -> None:
+    write(tmp_path, site_app=SLOW)
+    with Served(tmp_path) as served, connect(("127.0.0.1", served.port)) as sock:
+        sock.sendall(b"GET /0.3 HTTP/1.1\r\nHost: a\r\n\r\n")
+        received = sock.recv(1000)
+        served.send(number)
+        served.wait_for("ending")
+        with pytest.raises(ConnectionRefusedError):
+            wait_until(lambda: connect(("127.0.0.1", served.port)).close())
+        while data := sock.recv(1000):
+            received += data
+        sock.close()
+
+        assert b"done" in received
+        assert served.wait() == 0
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    write(tmp_path, site_app=SLOW)
+    with Served(tmp_path) as served, connect(("127.0.0.1", served.port)) as sock:
+        sock.sendall(b"GET /60 HTTP/1.1\r\nHost: a\r\n\r\n")
+        sock.recv(1000)
+        served.send(signal.SIGINT)
+        served.wait_for("ending")
+
+        assert served.end(signal.SIGINT) == 1
+        assert b"done" not in sock.recv(1000)
+        assert "killed" not in served.said
+
+
+def test_a_request_that_takes_too_long_is_cut_off(tmp_path: Path) -> None:
+    write(tmp_path, site_app=SLOW)
+    with Served(tmp_path, "--grace=0.1") as served, connect(("127.0.0.1", served.port)) as sock:
+        sock.sendall(b"GET /60 HTTP/1.1\r\nHost: a\r\n\r\n")
+        sock.recv(1000)
+
+        assert served.end() == 0
+        assert "cut off: they took longer than 0.1 s" in served.said
+
+
+def test_without_patching(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        site_app="""\
+            import socket
+            def app(environ, start_response):
+                start_response("200 OK", [])
+                return [socket.socket.__module__.encode()]
+        """,
+    )
+    with Served(tmp_path, "--no-patch") as served:
+        assert served.fetch() == "socket"
+        assert "1 worker, not patched" in served.said
+
+
+def test_another_folder(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    write(tmp_path / "inner", inside="from site_app import app")
+    write(tmp_path / "inner", site_app="def app(e, s): s('200 OK', []); return [b'inner']")
+
+    with Served(tmp_path, "--chdir=inner", "--access-log=log.txt", app="inside:app") as served:
+        assert served.fetch() == "inner"
+        assert served.end() == 0
+
+    assert '"GET / HTTP/1.1" 200' in (tmp_path / "inner" / "log.txt").read_text()
+
+
+def test_the_access_log(tmp_path: Path) -> None:
+    with Served(tmp_path) as served:
+        served.fetch("/path")
+        wait_until(lambda: served.printed)
+        assert re.fullmatch(r'127.0.0.1 - - \[.*\] "GET /path HTTP/1.1" 200 .*\n', served.printed)
+        assert "path" not in served.said
+
+    with Served(tmp_path, "--access-log=none") as served:
+        served.fetch()
+        assert served.end() == 0
+        assert served.printed == ""
+
+
+# --- TLS ------------------------------------------------------------------------------------
+
+
+def context_for(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+def test_tls(tmp_path: Path, authority: trustme.CA) -> None:
+    with Served(tmp_path, "--tls-cert=cert.pem", "--tls-key=key.pem") as served:
+        assert served.urls[0].startswith("https://127.0.0.1:")
+        assert served.fetch(context=context_for(authority)) == str(served.pids[0])
+
+
+def test_tls_clients_must_show_a_certificate(tmp_path: Path, authority: trustme.CA) -> None:
+    write(
+        tmp_path,
+        site_app="""\
+            def app(environ, start_response):
+                start_response("200 OK", [])
+                peer = environ["eventlet.input"].get_socket().getpeercert()
+                return [peer["subjectAltName"][0][1].encode()]
+        """,
+    )
+    context = context_for(authority)
+    with Served(tmp_path, "--tls-cert=both.pem", "--client-ca=ca.pem") as served:
+        with pytest.raises(OSError):
+            served.fetch(context=context)
+        authority.issue_cert("somebody@example.org").configure_cert(context)
+        assert served.fetch(context=context) == "somebody@example.org"
