@@ -121,7 +121,12 @@ def _failure(what: str, exc: Exception) -> Refusal:
         own = own.tb_next
     lines = traceback.format_exception(type(exc), exc, own or frame)
     summary = "".join(traceback.format_exception_only(exc)).strip().splitlines()[-1]
-    return Refusal(f"{what} with {summary}", "see the traceback above", "".join(lines))
+    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(own)]
+    if isinstance(exc, SyntaxError) and exc.filename is not None:
+        files.append(exc.filename)
+    return Refusal(
+        f"{what} with {summary}", "see the traceback above", "".join(lines), tuple(files)
+    )
 
 
 _BEFORE_IT = (__file__, importlib.__file__, "<frozen importlib")

@@ -37,6 +37,7 @@ from eventlet._serve.journal import Journal
 from eventlet._serve.refusal import reason
 from eventlet._serve.settings import Settings
 from eventlet._serve.worker import Job
+from eventlet.greenio import GreenSocket
 
 __all__ = ["Master"]
 
@@ -162,7 +163,7 @@ class Master:
             signal.set_wakeup_fd(-1)
             os.close(self._wake_up)
             os.close(self._wake_up_end)
-            return Job(self._settings, self._listeners, theirs, self._journal)
+            return Job(self._settings, self._listeners, GreenSocket(theirs), self._journal)
         theirs.close()
         due = time.monotonic() + self._settings.ready_timeout
         self._children[pid] = Child(pid, slot, self._generation, link.Inbox(ours), due)
@@ -177,6 +178,15 @@ class Master:
                 self._greet(child)
             elif word == link.FAILED:
                 child.failure = text
+                child.kill_at = float("inf")  # it ends by itself, or looks out for a change
+                self._journal.note(text, "error")
+            elif word == link.TIRED and self._is_current(child):
+                child.is_tired = True
+                self._is_complete = False
+                self._journal.note(f"worker {child.pid} is replaced after {text}")
+            elif word == link.CHANGED and self._is_current(child):
+                self._journal.note(f"{text} has changed: reloading")
+                self._reload()
 
     def _greet(self, child: Child) -> None:
         child.ready_at = time.monotonic()
@@ -184,7 +194,8 @@ class Master:
         if child.generation == self._generation:
             self._proven = self._generation
         for other in list(self._children.values()):
-            if other.slot == child.slot and other.generation < child.generation:
+            is_older = other.generation < child.generation or other.is_tired
+            if other.slot == child.slot and is_older:
                 self._dismiss(other)
         if self._is_ending:
             self._dismiss(child)
@@ -223,7 +234,8 @@ class Master:
             if code != 0:
                 self._journal.note(f"worker {child.pid} {how} while it was leaving", "warning")
             return
-        self._journal.note(child.failure or f"worker {child.pid} {how}", "error")
+        if not child.failure:
+            self._journal.note(f"worker {child.pid} {how}", "error")
         self._is_complete = False
         now = time.monotonic()
         if child.ready_at is not None and now - child.ready_at >= HEALTHY_SECONDS:
@@ -302,6 +314,9 @@ class Master:
         self._deaths = 0
         self._next_start = 0.0
         self._is_complete = False
+        for child in list(self._children.values()):
+            if child.failure:
+                self._dismiss(child)
 
     def _resize(self, number: int) -> None:
         self._journal.note(f"workers wanted: {number}")

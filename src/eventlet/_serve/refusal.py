@@ -14,11 +14,15 @@ class Refusal(Exception):
 
     Attributes:
         details: a traceback to be shown before that line, where the application failed.
+        files: what it went through; a change of one may mend it.
     """
 
-    def __init__(self, what: str, way_out: str, details: str = "") -> None:
+    def __init__(
+        self, what: str, way_out: str, details: str = "", files: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(f"{what}; {way_out}")
         self.details = details
+        self.files = files
 
 
 def reason(exc: OSError) -> str:

@@ -66,12 +66,19 @@ class Settings:
     ready_timeout: float = _option(
         60.0, seconds(False), "SECONDS", "until a new worker has to serve"
     )
+    max_requests: int | None = _option(
+        None, count(1), "N", "have a worker replaced after so many requests"
+    )
+    max_requests_jitter: int = _option(
+        0, count(0), "N", "and up to so many more, so that not all are replaced at once"
+    )
     tls_cert: str | None = _option(None, text, "FILE", "certificate chain, PEM; turns TLS on")
     tls_key: str | None = _option(None, text, "FILE", "its private key; may be in --tls-cert")
     client_ca: str | None = _option(
         None, text, "FILE", "clients must show a certificate of these authorities"
     )
     patch: bool = _switch(True, "patch the standard library first, as `run` does")
+    reload: bool = _switch(False, "reload when a file of the program changes, for development")
     access_log: str = _option("-", text, "FILE", "a line for each request; - is stdout, or none")
     chdir: str | None = _option(None, text, "FOLDER", "change to it first; paths begin there")
 

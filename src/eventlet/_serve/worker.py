@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
+from functools import partial
+from random import randint
 from signal import signal as set_handler  # the one that is not patched
 from typing import Any, Final, NamedTuple
 
 from eventlet._serve import link
 from eventlet._serve.addresses import Listening
 from eventlet._serve.application import load
+from eventlet._serve.changes import LOOK_SECONDS, Watch
+from eventlet._serve.counting import Counted
 from eventlet._serve.journal import Journal, open_log
 from eventlet._serve.refusal import Refusal
 from eventlet._serve.serving import Serving
@@ -18,7 +23,7 @@ from eventlet._serve.settings import Settings
 from eventlet._serve.tls import make_context
 from eventlet.event import Event
 from eventlet.greenio import GreenSocket
-from eventlet.greenthread import spawn
+from eventlet.greenthread import sleep, spawn
 from eventlet.patcher import monkey_patch
 
 __all__ = ["FAILURE", "Job", "run"]
@@ -36,13 +41,13 @@ class Job(NamedTuple):
     Attributes:
         settings: what was asked for.
         listeners: what to accept from.
-        link: this end tells the master how it goes.
+        link: a green socket; this end tells the master how it goes.
         journal: for what the worker says.
     """
 
     settings: Settings
     listeners: list[Listening]
-    link: Any
+    link: GreenSocket
     journal: Journal
 
 
@@ -58,28 +63,39 @@ class _Worker:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._settings = job.settings
-        self._told: Event | None = None  # None while the application is loaded
-        self._ends_at_once: Event | None = None
+        self._is_loading = True
+        self._told = Event()
+        self._ends_at_once = Event()
+        self._watch = Watch()
 
     def run(self) -> int:
         self._take_signals()
+        serving = None
         try:
+            if self._settings.reload:
+                # Its time stamps are whole seconds: a quick second change would not be seen.
+                sys.dont_write_bytecode = True
             if self._settings.patch:
                 monkey_patch()
             serving = self._begin()
         except Refusal as exc:
             sys.stderr.write(exc.details)
-            self._job.link.sendall(link.encode(link.FAILED, str(exc)))
-            return FAILURE
-        self._told = told = Event()
-        self._ends_at_once = Event()
+            self._say(link.FAILED, str(exc))
+            if not (self._settings.reload and exc.files):
+                return FAILURE
+            self._watch.add(exc.files)
+        self._is_loading = False
         self._take_signals()  # the application may have set handlers of its own
-        master = GreenSocket(self._job.link)
-        watch = spawn(self._watch_master, master)
-        master.sendall(link.encode(link.READY))
-        why = told.wait()
-        self._end(serving, why)
-        watch.kill()
+        threads = [spawn(self._wait_for_master)]
+        if self._settings.reload:
+            threads.append(spawn(self._wait_for_change))
+        if serving is not None:
+            self._say(link.READY)
+        why = self._told.wait()
+        if serving is not None:
+            self._end(serving, why)
+        for thread in threads:
+            thread.kill()
         return 0
 
     def _begin(self) -> Serving:
@@ -99,6 +115,9 @@ class _Worker:
                 for each in listeners
             ]
         access_log = open_log(settings.access_log)
+        if settings.max_requests is not None:
+            limit = settings.max_requests + randint(0, settings.max_requests_jitter)  # noqa: S311
+            app = Counted(app, limit, partial(self._say, link.TIRED, f"{limit} requests"))
         return Serving(
             listeners,
             app,
@@ -119,7 +138,6 @@ class _Worker:
 
     def _cut_off(self, serving: Serving) -> None:
         """Wait for the second word, then end what is still going on."""
-        assert self._ends_at_once is not None
         self._ends_at_once.wait()
         serving.stop(0.0)
 
@@ -135,26 +153,36 @@ class _Worker:
         )
 
     def _terminate(self, *_: object) -> None:
-        if self._told is None or self._ends_at_once is None:
+        if self._is_loading:
             raise SystemExit(0)
         self._tell("")
 
     def _tell(self, why: str) -> None:
         """Have it end; the second time at once. Does not wait."""
-        assert self._told is not None
-        assert self._ends_at_once is not None
         if not self._told.ready():
             self._told.send(why)
         elif not self._ends_at_once.ready():
             self._ends_at_once.send()
 
-    def _watch_master(self, master: GreenSocket) -> None:
+    def _wait_for_master(self) -> None:
+        """The master never says anything: its end is all there is to hear."""
         try:
-            while master.recv(1):
+            while self._job.link.recv(1):
                 pass
         except OSError:
             pass
         self._tell("the master is gone: ending")
+
+    # --- what it tells ----------------------------------------------------------------------
+
+    def _wait_for_change(self) -> None:
+        while (path := self._watch.find_change()) is None:
+            sleep(LOOK_SECONDS)
+        self._say(link.CHANGED, path)
+
+    def _say(self, word: str, text: str = "") -> None:
+        with suppress(OSError):  # the master is gone, which another green thread notices
+            self._job.link.sendall(link.encode(word, text))
 
 
 def _leave_to_master(*_: object) -> None:

@@ -115,6 +115,39 @@ def test_a_log_that_was_moved_away_is_opened_again(tmp_path: Path) -> None:
         assert "/one" not in log.read_text()
 
 
+def test_a_change_of_a_file_reloads(tmp_path: Path) -> None:
+    write(tmp_path, site_app="from inner import app", inner=SAY.format("one"))
+    with Served(tmp_path, "--workers=2", "--reload") as served:
+        assert served.fetch() == "one"
+        write(tmp_path, inner=SAY.format("two"))
+        served.wait_for("inner.py has changed: reloading")
+        wait_until(lambda: served.fetch() == "two")
+        served.wait_for("serving with 2 workers", times=2)
+        wait_until(lambda: len(served.children) == 2)
+
+        assert served.said.count("has changed") == 1
+        assert served.end() == 0
+
+
+def test_code_that_fails_is_tried_again_when_it_changes(tmp_path: Path) -> None:
+    write(tmp_path, site_app="from inner import app", inner="1 / 0")
+    with Served(tmp_path, "--reload", workers_wait=False) as served:
+        served.wait_for("ZeroDivisionError")
+        write(tmp_path, inner="def app(:")
+        served.wait_for("SyntaxError")
+        write(tmp_path, inner=SAY.format("works"))
+        served.wait_for("serving with 1 worker")
+        assert served.fetch() == "works"
+
+        write(tmp_path, inner="import nothere")
+        served.wait_for("ModuleNotFoundError")
+        assert served.fetch() == "works"
+        write(tmp_path, inner=SAY.format("again!"))
+        wait_until(lambda: served.fetch() == "again!")
+        wait_until(lambda: len(served.children) == 1)
+        assert served.end() == 0
+
+
 class Clients:
     """Threads that ask again and again, each answer on a connection of its own or all on one."""
 
