@@ -10,6 +10,8 @@ from eventlet._serve import settings as table
 from eventlet._serve import worker
 from eventlet._serve.addresses import Listening, close_all, open_all
 from eventlet._serve.application import parse
+from eventlet._serve.config_file import read_config
+from eventlet._serve.env_file import read_env_file
 from eventlet._serve.journal import Journal, open_log
 from eventlet._serve.master import Master
 from eventlet._serve.refusal import Refusal, reason
@@ -32,13 +34,13 @@ def main(args: argparse.Namespace) -> int:
     """
     if not sys.flags.safe_path:
         del sys.path[0]  # where `python -m` was called; workers put the application's folder there
-    journal = Journal(2)
     try:
         chosen = _chosen(args)
         listeners = _prepare(chosen)
     except Refusal as exc:
         sys.stderr.write(f"python -m eventlet serve: error: {exc}\n")
         return 1
+    journal = Journal(2, chosen.log_format == "json")
     journal.note(_banner(chosen, listeners))
     master = Master(chosen, listeners, journal)
     job = master.run()
@@ -50,9 +52,10 @@ def main(args: argparse.Namespace) -> int:
 
 def _chosen(args: argparse.Namespace) -> Settings:
     given = {name: value for name, value in vars(args).items() if name != "arguments"}
+    config = given.pop("config", None)
     if "bind" in given:
         given["bind"] = tuple(given["bind"])
-    settings = replace(Settings(), **given)
+    settings = replace(Settings(), **(read_config(config) if config else {}) | given)
     if settings.chdir is not None:
         try:
             os.chdir(settings.chdir)
@@ -69,6 +72,12 @@ def _prepare(settings: Settings) -> list[Listening]:
     if not settings.app:
         raise Refusal("no application is named", "write module:app behind the options")
     parse(settings.app)
+    if settings.proxy_protocol and settings.forwarded_allow_ips is None:
+        raise Refusal(
+            "--proxy-protocol believes nobody yet", "name the proxies with --forwarded-allow-ips"
+        )
+    if settings.env_file is not None:
+        read_env_file(settings.env_file)
     check(settings)
     log = open_log(settings.access_log)
     if log is not None and log > 2:

@@ -31,8 +31,9 @@ class Journal:
         self._is_json = is_json
 
     def info(self, msg: str, *args: Any) -> None:
-        """Write a line as it is."""
-        self._write(msg % args if args else msg)
+        """Write a finished text, which may have several lines."""
+        text = msg % args if args else msg
+        self._write(self._as_object(text.rstrip(), "info") if self._is_json else text)
 
     def debug(self, msg: str, *args: Any) -> None:
         """Drop what only a developer of the server wants to know."""
@@ -40,13 +41,14 @@ class Journal:
     def note(self, what: str, level: str = "info") -> None:
         """Say what an operator wants to know."""
         if self._is_json:
-            moment = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-            line = {"time": moment, "level": level, "pid": getpid(), "message": what}
-            self._write(json.dumps(line))
+            self._write(self._as_object(what, level))
         else:
-            self._write(
-                f"[{getpid()}] {what}" if level == "info" else f"[{getpid()}] {level}: {what}"
-            )
+            prefix = "" if level == "info" else f"{level}: "
+            self._write(f"[{getpid()}] {prefix}{what}")
+
+    def _as_object(self, what: str, level: str) -> str:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        return json.dumps({"time": moment, "level": level, "pid": getpid(), "message": what})
 
     def _write(self, line: str) -> None:
         data = f"{line}\n".encode("utf-8", "backslashreplace")

@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Reader", "count", "seconds", "switch", "text"]
+__all__ = ["Reader", "count", "line_format", "seconds", "switch", "text"]
+
+LINE_FIELDS = (
+    *("client_ip", "client_port", "date_time", "request_line", "status_code", "body_length"),
+    "wall_seconds",
+)
 
 Reader = Callable[[Any], Any]
 
@@ -45,6 +50,18 @@ def seconds(may_be_none: bool) -> Reader:
         return float(number)
 
     return read
+
+
+def line_format(value: Any) -> str:
+    """Read how the line of a request looks: `json`, or a %-format."""
+    form = text(value)
+    if form != "json":
+        try:
+            form % dict.fromkeys(LINE_FIELDS, 0)
+        except (KeyError, TypeError, ValueError):
+            names = " ".join(f"%({name})s" for name in LINE_FIELDS)
+            raise ValueError(f"{value!r} is neither json nor a format over {names}") from None
+    return form
 
 
 def switch(value: Any) -> bool:

@@ -9,8 +9,11 @@ from typing import Any
 from greenlet import GreenletExit
 
 from eventlet._serve.journal import Journal
+from eventlet._serve.json_lines import JsonAccessLog
+from eventlet._serve.proxied import ProxiedServer
 from eventlet._serve.settings import Settings
 from eventlet._server.access_log import AccessLog
+from eventlet._server.connection import HEAD_SECONDS
 from eventlet._server.listener import accept_connections
 from eventlet.greenpool import GreenPool
 from eventlet.greenthread import GreenThread, spawn
@@ -24,7 +27,8 @@ class Serving:
     """The servers of one worker.
 
     Args:
-        listeners: green sockets, wrapped in TLS where it is on.
+        listeners: green sockets.
+        tls: the green context, None without TLS.
         app: the application.
         settings: what was asked for.
         journal: gets what the servers say, and tracebacks.
@@ -34,27 +38,48 @@ class Serving:
     def __init__(
         self,
         listeners: Iterable[Any],
+        tls: Any,
         app: Callable[..., Any],
         settings: Settings,
         journal: Journal,
         access_log: Journal | None,
     ) -> None:
+        self._settings = settings
+        self._tls = tls
+        self._journal = journal
+        self._access_log = access_log
         self._pool = GreenPool(settings.max_connections)
-        self._threads: list[GreenThread] = []
-        for listener in listeners:
-            server = Server(
-                listener,
-                listener.getsockname(),
-                app,
-                log=journal,
-                environ={"wsgi.multiprocess": settings.workers > 1},
-            )
-            server.access_log = (
-                None
-                if access_log is None
-                else AccessLog(access_log.info, DEFAULT_LOG_FORMAT, False)
-            )
-            self._threads.append(spawn(self._serve, server))
+        self._threads: list[GreenThread] = [
+            spawn(self._serve, self._make_server(listener, app)) for listener in listeners
+        ]
+
+    def _make_server(self, listener: Any, app: Callable[..., Any]) -> Server:
+        settings, tls = self._settings, self._tls
+        server: Server
+        environ = {"wsgi.multiprocess": settings.workers > 1}
+        if settings.proxy_protocol:
+            assert settings.forwarded_allow_ips is not None
+            address = listener.getsockname()
+            server = ProxiedServer(listener, address, app, log=self._journal, environ=environ)
+            server.peers, server.tls = settings.forwarded_allow_ips, tls
+            server.header_seconds = HEAD_SECONDS
+        else:
+            if tls is not None:
+                listener = tls.wrap_socket(
+                    listener, server_side=True, do_handshake_on_connect=False
+                )
+            address = listener.getsockname()
+            server = Server(listener, address, app, log=self._journal, environ=environ)
+        server.access_log = self._make_access_log()
+        return server
+
+    def _make_access_log(self) -> AccessLog | None:
+        if self._access_log is None:
+            return None
+        is_behind_proxies = self._settings.forwarded_allow_ips is not None
+        form = self._settings.log_format
+        kind = JsonAccessLog if form == "json" else AccessLog
+        return kind(self._access_log.info, form or DEFAULT_LOG_FORMAT, is_behind_proxies)
 
     def _serve(self, server: Server) -> None:
         accept_connections(

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
-from eventlet._serve.option_values import Reader, count, seconds, switch, text
+from eventlet._serve.option_values import Reader, count, line_format, seconds, switch, text
+from eventlet._serve.peers import Peers
 
 __all__ = ["Option", "Settings", "add_arguments", "options"]
 
@@ -80,6 +81,21 @@ class Settings:
     patch: bool = _switch(True, "patch the standard library first, as `run` does")
     reload: bool = _switch(False, "reload when a file of the program changes, for development")
     access_log: str = _option("-", text, "FILE", "a line for each request; - is stdout, or none")
+    log_format: str | None = _option(
+        None, line_format, "FORMAT", "json for all that is said, or the %-format of a request"
+    )
+    forwarded_allow_ips: Peers | None = _option(  # noqa: RUF009 - it makes a field
+        None,
+        Peers,
+        "PEER,...",
+        "proxies (addresses, networks, unix or *) whose X-Forwarded-For and -Proto are believed",
+    )
+    proxy_protocol: bool = _switch(
+        False, "the PROXY protocol, 1 or 2, is spoken, by --forwarded-allow-ips and nobody else"
+    )
+    env_file: str | None = _option(
+        None, text, "FILE", "NAME=value lines for the environment, where it does not have them"
+    )
     chdir: str | None = _option(None, text, "FOLDER", "change to it first; paths begin there")
 
 
@@ -92,6 +108,12 @@ def options() -> Iterator[Option]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options; those not given are absent from the result."""
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="a TOML file with these options; the command line comes first",
+    )
     for option in options():
         if option.name == "app":
             parser.add_argument(

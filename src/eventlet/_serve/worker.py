@@ -16,6 +16,8 @@ from eventlet._serve.addresses import Listening
 from eventlet._serve.application import load
 from eventlet._serve.changes import LOOK_SECONDS, Watch
 from eventlet._serve.counting import Counted
+from eventlet._serve.env_file import read_env_file
+from eventlet._serve.forwarded import Forwarded
 from eventlet._serve.journal import Journal, open_log
 from eventlet._serve.refusal import Refusal
 from eventlet._serve.serving import Serving
@@ -56,7 +58,12 @@ def run(job: Job) -> int:
 
     Signals are blocked when it is called, so that none finds the handlers of the master.
     """
-    return _Worker(job).run()
+    try:
+        return _Worker(job).run()
+    finally:
+        for listening in job.listeners:
+            listening.sock.close()
+        job.link.close()
 
 
 class _Worker:
@@ -66,7 +73,8 @@ class _Worker:
         self._is_loading = True
         self._told = Event()
         self._ends_at_once = Event()
-        self._watch = Watch()
+        tls = (job.settings.tls_cert, job.settings.tls_key, job.settings.client_ca)
+        self._watch = Watch(path for path in tls if path is not None)
 
     def run(self) -> int:
         self._take_signals()
@@ -75,11 +83,13 @@ class _Worker:
             if self._settings.reload:
                 # Its time stamps are whole seconds: a quick second change would not be seen.
                 sys.dont_write_bytecode = True
+            self._set_environment()
             if self._settings.patch:
                 monkey_patch()
             serving = self._begin()
         except Refusal as exc:
-            sys.stderr.write(exc.details)
+            if exc.details:
+                self._job.journal.info(exc.details.rstrip())
             self._say(link.FAILED, str(exc))
             if not (self._settings.reload and exc.files):
                 return FAILURE
@@ -98,6 +108,12 @@ class _Worker:
             thread.kill()
         return 0
 
+    def _set_environment(self) -> None:
+        if self._settings.env_file is not None:
+            self._watch.add([self._settings.env_file])
+            for name, value in read_env_file(self._settings.env_file).items():
+                os.environ.setdefault(name, value)
+
     def _begin(self) -> Serving:
         settings = self._settings
         sys.path.insert(0, os.getcwd())
@@ -106,20 +122,20 @@ class _Worker:
             GreenSocket(sock.family, sock.type, sock.proto, sock.detach())
             for sock, *_ in self._job.listeners
         ]
+        tls = None
         if settings.tls_cert is not None:
-            from eventlet.green import ssl  # OpenSSL is loaded when TLS is wanted
+            from eventlet.green.ssl import GreenSSLContext  # OpenSSL is loaded for TLS alone
 
-            context = make_context(settings, ssl.GreenSSLContext)
-            listeners = [
-                context.wrap_socket(each, server_side=True, do_handshake_on_connect=False)
-                for each in listeners
-            ]
+            tls = make_context(settings, GreenSSLContext)
         access_log = open_log(settings.access_log)
         if settings.max_requests is not None:
             limit = settings.max_requests + randint(0, settings.max_requests_jitter)  # noqa: S311
             app = Counted(app, limit, partial(self._say, link.TIRED, f"{limit} requests"))
+        if settings.forwarded_allow_ips is not None:
+            app = Forwarded(app, settings.forwarded_allow_ips)
         return Serving(
             listeners,
+            tls,
             app,
             settings,
             self._job.journal,

@@ -99,7 +99,7 @@ class Served:
             write(folder, site_app=APP)
         if app:
             options = (app, *options)
-        if not any(each.startswith("--bind") for each in options) and "--config" not in options:
+        if not any(each.startswith("--bind") for each in options) and app:
             options = (*options, "--bind=127.0.0.1:0")
         self._stderr = folder / "stderr.txt"
         self._stdout = folder / "stdout.txt"

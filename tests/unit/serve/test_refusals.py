@@ -43,6 +43,9 @@ def refused(folder: Path, *options: str, status: int = 1, **env: str) -> str:
         (["good:app", "--bind=fd://"], "LISTEN_FDS and LISTEN_PID name none for this process"),
         (["good:app", "--chdir=nowhere"], "cannot change to 'nowhere': No such file"),
         (["good:app", "--access-log=no/log"], "cannot write the access log 'no/log': No such"),
+        (["good:app", "--config=no.toml"], "cannot read 'no.toml': No such file or directory"),
+        (["good:app", "--env-file=no.env"], "cannot read 'no.env': No such file or directory"),
+        (["good:app", "--proxy-protocol"], "name the proxies with --forwarded-allow-ips"),
         (["good:app", "--tls-cert=no.pem"], "cannot read 'no.pem': No such file or directory"),
         (["good:app", "--tls-cert=."], "cannot read '.': Is a directory"),
         (["good:app", "--tls-cert=good.py"], "hold no certificate with its private key"),
@@ -67,6 +70,8 @@ def test_what_cannot_be_served_is_refused_in_one_line(
         (["--workers=two"], "--workers: 'two' is not a whole number"),
         (["--grace=-1"], "--grace: '-1' is not a number of seconds above 0"),
         (["--grace=nan"], "--grace: 'nan' is not a number of seconds"),
+        (["--log-format=%(nobody)s"], "--log-format: '%(nobody)s' is neither json nor"),
+        (["--forwarded-allow-ips=x"], "--forwarded-allow-ips: 'x' is no IP address"),
         (["--no-such"], "unrecognized arguments: --no-such"),
     ],
 )
