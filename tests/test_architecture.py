@@ -42,7 +42,8 @@ LAYERS: list[tuple[str, ...]] = [
     ),
     # 5 services
     (
-        *("convenience", "db_pool", "_db_connection", "websocket"),
+        *("convenience", "db_pool", "_db_connection"),
+        *("websocket", "_websocket", "_websocket.*"),
         *("backdoor", "_console_globals"),
         *("wsgi", "_server", "_server.*"),
         *("_serve", "_serve.*"),

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from tests.unit.parks import descriptors, names, primitives, processes, services, sockets
+from tests.unit.parks import (
+    descriptors,
+    names,
+    primitives,
+    processes,
+    services,
+    sockets,
+    websockets,
+)
 from tests.unit.parks.park import Park
 
 __all__ = ["PARKS"]
@@ -14,6 +22,7 @@ _TABLES = (
     processes.PARKS,
     services.PARKS,
     names.PARKS,
+    websockets.PARKS,
 )
 
 PARKS: dict[str, Park] = {name: park for table in _TABLES for name, park in table.items()}

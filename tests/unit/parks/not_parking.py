@@ -74,6 +74,9 @@ NOT_PARKING: dict[str, dict[str, str]] = {
         "eventlet.support.psycopg2_patcher": "make_psycopg_green",
         "eventlet.timeout": "is_timeout wrap_is_timeout",
         "eventlet.tpool": "Proxy.__iter__ set_num_threads setup",
+        "eventlet._websocket.connection": (
+            "RFC6455WebSocket.__enter__ RFC6455WebSocket.has_heard_since"
+        ),
         "eventlet.wsgi": "Server.get_environ Server.get_head_limits Server.took_over",
     },
     "starts, opens or makes something and returns at once": {
@@ -106,6 +109,8 @@ NOT_PARKING: dict[str, dict[str, str]] = {
             "import_patched inject is_monkey_patched kept_originals monkey_patch patch_function"
             " slurp_properties unpatch"
         ),
+        "eventlet._websocket.application": "WebSocketWSGI.configured",
+        "eventlet._websocket.connection": "RFC6455WebSocket.ping",
         "eventlet.pools": "TokenPool.create",
         "eventlet.taskgroup": "TaskGroup.__enter__ TaskGroup.spawn",
     },
@@ -121,6 +126,7 @@ NOT_PARKING: dict[str, dict[str, str]] = {
             " fail_after fail_at move_on_after move_on_at"
         ),
         "eventlet._core.thread": "GreenThread.abandon",
+        "eventlet._websocket.connection": "RFC6455WebSocket.abandon RFC6455WebSocket.give_up",
         "eventlet.coros": "metaphore.dec metaphore.inc",
         "eventlet.dagpool": "DAGPool.post",
         "eventlet.event": "Event.send Event.send_exception",
@@ -186,6 +192,7 @@ NOT_PARKING: dict[str, dict[str, str]] = {
         "eventlet.tpool": (
             "Proxy.__call__ Proxy.__enter__ Proxy.__exit__ Proxy.__getitem__ Proxy.__next__"
         ),
+        "eventlet._websocket.application": "WebSocketWSGI.__call__",
         "eventlet.wsgi": "Server.process_request",
     },
     "lets the hub finish its pass, in the greenlet that made the hub alone": {

@@ -1,0 +1,116 @@
+"""Pings with a deadline: find out whether a silent peer is still there."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from eventlet._unpatched import monotonic
+from eventlet.greenthread import call_after_global, spawn_n
+
+__all__ = ["KeepAlive", "check_seconds"]
+
+
+class Pinged(Protocol):
+    """What is watched."""
+
+    @property
+    def heard(self) -> int: ...
+
+    def has_heard_since(self, count: int) -> bool: ...
+
+    def ping(self) -> None: ...
+
+    def give_up(self, reason: str) -> None: ...
+
+
+def check_seconds(interval: float | None, timeout: float) -> None:
+    """See that pings can be sent so often.
+
+    Raises:
+        ValueError: a number is not positive.
+    """
+    if (interval is not None and interval <= 0) or timeout <= 0:
+        raise ValueError(
+            f"ping_interval and ping_timeout are seconds above 0, not {interval}, {timeout}"
+        )
+
+
+class KeepAlive:
+    """Ping a peer that was silent for a while; end the connection if it stays silent.
+
+    Anything that is received counts as an answer. It watches while the `with` block runs.
+
+    Args:
+        ws: the WebSocket.
+        interval: seconds of silence before a ping; None does not watch at all.
+        timeout: seconds to wait after it.
+
+    Raises:
+        ValueError: a number is not positive.
+    """
+
+    def __init__(self, ws: Pinged, interval: float | None, timeout: float) -> None:
+        check_seconds(interval, timeout)
+        self._ws = ws
+        self._interval = interval
+        self._timeout = timeout
+        self._timer: Any = None
+        self._heard = 0
+        self._deadline = 0.0
+
+    def start(self) -> None:
+        """Begin to watch."""
+        if self._interval is not None:
+            self._heard = self._ws.heard
+            self._timer = call_after_global(self._interval, self._ask)
+
+    def stop(self) -> None:
+        """Watch no longer; never waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._interval = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    # The hub calls these, and must not be made to wait.
+
+    def _ask(self) -> None:
+        if self._ws.heard != self._heard:
+            self.start()
+            return
+        self._ws.ping()
+        self._deadline = monotonic() + self._timeout
+        self._listen()
+
+    def _listen(self) -> None:
+        """Look again soon: who answers at once is watched as before, at once."""
+        assert self._interval is not None
+        seconds = min(self._interval, max(self._deadline - monotonic(), 0.0))
+        self._timer = call_after_global(seconds, self._check)
+
+    def _check(self) -> None:
+        if self._ws.heard != self._heard:
+            self.start()
+        elif monotonic() < self._deadline:
+            self._listen()
+        else:
+            spawn_n(self._judge)
+
+    def _judge(self) -> None:
+        if self._interval is None:
+            return  # stopped before this began to run
+        if self._ws.has_heard_since(self._heard):
+            self.start()
+        else:
+            self._ws.give_up(f"no answer to a ping within {self._timeout} s")

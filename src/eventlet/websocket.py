@@ -1,0 +1,25 @@
+"""WebSockets: a WSGI application that serves them, and a client.
+
+Decorated with `WebSocketWSGI`, a function that takes a WebSocket is an application for
+`wsgi.server`; it reads with `wait` or `for message in ws`, writes with `send`, and the WebSocket
+is closed when it returns.
+"""
+
+from eventlet._websocket.application import WebSocketWSGI
+from eventlet._websocket.connection import RFC6455WebSocket, WebSocket
+from eventlet._websocket.errors import (
+    BadRequest,
+    ConnectionClosedError,
+    FailedConnectionError,
+    ProtocolError,
+)
+
+__all__ = [
+    "BadRequest",
+    "ConnectionClosedError",
+    "FailedConnectionError",
+    "ProtocolError",
+    "RFC6455WebSocket",
+    "WebSocket",
+    "WebSocketWSGI",
+]

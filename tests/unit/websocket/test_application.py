@@ -1,0 +1,333 @@
+"""WebSockets inside `wsgi.server`."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from typing import Any
+
+import pytest
+
+from eventlet.convenience import connect
+from eventlet.event import Event
+from eventlet.greenthread import getcurrent, kill, sleep, spawn
+from eventlet.timeout import Timeout
+from eventlet.websocket import RFC6455WebSocket, WebSocketWSGI
+
+from tests.unit.green.test_ssl import make_client_context, make_server_context
+from tests.unit.server.site import Site, listen, reset, wait_until
+from tests.unit.websocket.peer import (
+    BINARY,
+    CLOSE,
+    FIN,
+    PING,
+    PONG,
+    RSV1,
+    TEXT,
+    Frame,
+    Peer,
+    WebSite,
+    close_frame,
+    deflate,
+    echo,
+    frame,
+    request,
+)
+
+
+def echo_once(ws: RFC6455WebSocket) -> None:
+    message = ws.wait()
+    assert message is not None
+    ws.send(message)
+
+
+def test_an_echo() -> None:
+    with WebSite() as site, site.open() as peer:
+        peer.send(frame(TEXT, b"hello"), frame(BINARY, b"\x00" * 70_000))
+
+        assert peer.frame() == Frame(FIN | TEXT, b"hello")
+        assert peer.frame() == Frame(FIN | BINARY, b"\x00" * 70_000)
+
+
+def test_the_websocket_is_closed_when_the_handler_returns() -> None:
+    with WebSite(lambda ws: ws.send("bye")) as site, site.open() as peer:
+        assert peer.frame() == Frame(FIN | TEXT, b"bye")
+        assert peer.frame() == Frame(FIN | CLOSE, b"")
+        assert peer.rest() == b""
+
+
+def test_what_the_client_closes_ends_the_connection() -> None:
+    with WebSite() as site, site.open() as peer:
+        peer.send(close_frame(1000, b"done"))
+
+        assert peer.frame() == Frame(FIN | CLOSE, b"\x03\xe8")
+        assert peer.rest() == b""
+
+
+class Odd(Exception):
+    pass
+
+
+@pytest.mark.parametrize("exc", [Odd("odd"), Timeout(), OSError(errno.ENOENT, "odd")])
+def test_a_handler_that_fails_closes_with_1011_and_is_logged(exc: BaseException) -> None:
+    def fail(ws: RFC6455WebSocket) -> None:
+        ws.send("first")
+        raise exc
+
+    with WebSite(fail) as site, site.open() as peer:
+        assert peer.frame() == Frame(FIN | TEXT, b"first")
+        assert peer.frame() == Frame(FIN | CLOSE, b"\x03\xf3")
+        assert peer.rest() == b""
+        assert "Traceback" in site.errors.getvalue()
+        assert " in fail" in site.errors.getvalue()
+        assert "500" not in site.log.text
+
+
+@pytest.mark.parametrize("code", [errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN])
+def test_that_the_client_has_gone_is_no_error(code: int) -> None:
+    def fail(_ws: RFC6455WebSocket) -> None:
+        raise OSError(code, "gone")
+
+    with WebSite(fail) as site, site.open() as peer:
+        peer.rest()
+
+        assert site.errors.getvalue() == ""
+
+
+def test_a_client_that_resets_harms_nobody() -> None:
+    ended = Event()
+
+    def handle(ws: RFC6455WebSocket) -> None:
+        try:
+            ws.wait()
+        finally:
+            ended.send()
+
+    with WebSite(handle) as site:
+        peer = site.open()
+        reset(peer.sock)
+        ended.wait()
+        with site.open():
+            pass
+        assert site.errors.getvalue() == ""
+
+
+def test_a_killed_handler_closes_the_connection_at_once() -> None:
+    handlers = []
+
+    def handle(ws: RFC6455WebSocket) -> None:
+        handlers.append(getcurrent())
+        ws.wait()
+
+    with WebSite(handle) as site, site.open() as peer:
+        wait_until(lambda: bool(handlers))
+        kill(handlers[0])
+
+        assert peer.rest() == b""
+        assert site.errors.getvalue() == ""
+
+
+def test_nothing_else_is_written_and_the_request_is_logged_once() -> None:
+    with WebSite() as site:
+        with site.open() as peer:
+            peer.send(close_frame(1000))
+            assert peer.rest() == b"\x88\x02\x03\xe8"
+        wait_until(lambda: bool(site.log.requests))
+        assert len(site.log.requests) == 1
+
+
+def test_a_stopped_server_does_not_wait_for_websockets() -> None:
+    ended = []
+
+    def handle(ws: RFC6455WebSocket) -> None:
+        ended.append(ws.wait())
+
+    with WebSite(handle) as site, site.open() as peer:
+        sleep(0.01)
+        site.stop()
+
+        assert ended == [None]
+        assert peer.rest() in {b"", b"\x88\x00"}
+
+
+def test_posthooks_run_when_the_websocket_is_closed() -> None:
+    done = []
+
+    def handle(ws: RFC6455WebSocket) -> None:
+        ws.environ["eventlet.posthooks"].append((lambda environ: done.append(1), (), {}))
+
+    with WebSite(handle) as site, site.open() as peer:
+        peer.rest()
+        peer.sock.close()
+        wait_until(lambda: done == [1])
+
+
+def test_ordinary_requests_go_on_beside_it() -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        if environ["PATH_INFO"] == "/path":
+            return websockets(environ, start_response)
+        start_response("200 OK", [])
+        return [b"plain"]
+
+    websockets = WebSocketWSGI(echo_once)
+    with Site(app) as site, Peer(site.connect()) as peer:
+        peer.send(b"GET /plain HTTP/1.1\r\nHost: a\r\n\r\n", request())
+        assert peer.head().startswith("HTTP/1.1 200 ")
+        assert peer._exactly(5) == b"plain"
+        assert peer.head().startswith("HTTP/1.1 101 ")
+        peer.send(frame(TEXT, b"x"))
+        assert peer.frame() == Frame(FIN | TEXT, b"x")
+        assert site.reply(b"GET /plain HTTP/1.1\r\nHost: a\r\n\r\n").body == b"plain"
+
+
+def test_compression_is_negotiated_and_used() -> None:
+    offer = "permessage-deflate; server_no_context_takeover; client_max_window_bits"
+    with WebSite() as site, site.open(**{"Sec-WebSocket-Extensions": offer}) as peer:
+        peer.send(frame(TEXT, deflate(b"hello"), first=FIN | RSV1), frame(TEXT, b"hello"))
+
+        assert peer.frame() == Frame(FIN | RSV1 | TEXT, deflate(b"hello"))
+        assert peer.frame() == Frame(FIN | RSV1 | TEXT, deflate(b"hello"))
+
+
+def test_the_limit_is_that_of_the_application() -> None:
+    with WebSite(max_frame_length=10) as site, site.open() as peer:
+        peer.send(frame(TEXT, b"0123456789"), frame(TEXT, b"0123456789a"))
+
+        assert peer.frame() == Frame(FIN | TEXT, b"0123456789")
+        assert peer.frame().code == 1009
+
+
+def test_a_bad_peer_harms_only_itself() -> None:
+    with WebSite() as site, site.open() as good:
+        for data in (b"\xff" * 100, frame(TEXT, b"\xff"), frame(TEXT, length=1 << 62), b"\x81"):
+            with site.open(data) as bad:
+                bad.sock.shutdown(socket.SHUT_WR)
+                bad.rest()
+            good.send(frame(TEXT, b"?"))
+            assert good.frame() == Frame(FIN | TEXT, b"?")
+        assert site.errors.getvalue() == ""
+
+
+def test_many_at_once() -> None:
+    count = 200
+    with WebSite() as site:
+        peers = [site.open() for _ in range(count)]
+        for i, peer in enumerate(peers):
+            peer.send(frame(TEXT, str(i).encode()))
+        assert [peer.frame().payload for peer in peers] == [str(i).encode() for i in range(count)]
+        for peer in peers:
+            peer.sock.close()
+
+
+def test_over_tls() -> None:
+    listener = make_server_context().wrap_socket(listen(), server_side=True)
+    with Site(WebSocketWSGI(echo), listener) as site:
+        plain = connect(site.address)
+        with Peer(make_client_context().wrap_socket(plain, server_hostname="localhost")) as peer:
+            peer.send(request(), frame(TEXT, b"early"))
+            assert peer.head().startswith("HTTP/1.1 101 ")
+            peer.send(frame(TEXT, b"secret"), close_frame(1000))
+            assert [peer.frame().payload for _ in range(3)] == [b"early", b"secret", b"\x03\xe8"]
+            assert peer.rest() == b""
+
+
+def test_over_a_unix_socket(tmp_path: Any) -> None:
+    listener = listen(socket.AF_UNIX, str(tmp_path / "socket"))
+    with Site(WebSocketWSGI(echo_once), listener) as site, Peer(site.connect()) as peer:
+        peer.send(request(), frame(TEXT, b"x"))
+        assert peer.head().startswith("HTTP/1.1 101 ")
+        assert peer.frame() == Frame(FIN | TEXT, b"x")
+
+
+# -- pings of ours -----------------------------------------------------------------------------------
+
+
+def test_a_silent_peer_is_pinged_and_dropped_when_it_does_not_answer() -> None:
+    ends: list[Any] = []
+
+    def handle(ws: RFC6455WebSocket) -> None:
+        ends.append((ws.wait(), ws.close_code, ws.close_reason))
+
+    with WebSite(handle, ping_interval=0.01, ping_timeout=0.02) as site, site.open() as peer:
+        assert peer.frame() == Frame(FIN | PING)
+        assert peer.rest() == b""
+        wait_until(lambda: bool(ends))
+
+    assert ends == [(None, 1006, "no answer to a ping within 0.02 s")]
+
+
+def test_a_peer_that_answers_is_pinged_again() -> None:
+    with WebSite(ping_interval=0.01, ping_timeout=5) as site, site.open() as peer:
+        for _ in range(3):
+            assert peer.frame() == Frame(FIN | PING)
+            peer.send(frame(PONG))
+        peer.send(frame(TEXT, b"still here"))
+        while (received := peer.frame()).opcode == PING:
+            pass
+        assert received == Frame(FIN | TEXT, b"still here")
+
+
+def test_a_peer_that_talks_is_not_pinged() -> None:
+    with WebSite(ping_interval=0.2, ping_timeout=5) as site, site.open() as peer:
+        for _ in range(6):
+            sleep(0.05)
+            peer.send(frame(TEXT, b"x"))
+            assert peer.frame() == Frame(FIN | TEXT, b"x")
+
+
+def test_answers_count_when_the_handler_does_not_read() -> None:
+    done = Event()
+
+    def handle(ws: RFC6455WebSocket) -> None:
+        done.wait()
+        for message in ws:
+            ws.send(message)
+
+    with WebSite(handle, ping_interval=0.01, ping_timeout=0.03) as site, site.open() as peer:
+        peer.send(frame(TEXT, b"read later"))
+        for _ in range(4):
+            assert peer.frame() == Frame(FIN | PING)
+            peer.send(frame(PONG))
+        done.send()
+        while (received := peer.frame()).opcode == PING:
+            peer.send(frame(PONG))
+        assert received == Frame(FIN | TEXT, b"read later")
+
+
+def test_a_peer_that_is_gone_is_noticed_when_the_handler_does_not_read() -> None:
+    ended = Event()
+
+    def handle(ws: RFC6455WebSocket) -> None:
+        wait_until(lambda: ws.websocket_closed)
+        ended.send(ws.close_code)
+
+    with WebSite(handle, ping_interval=0.01, ping_timeout=0.01) as site, site.open():
+        assert ended.wait() == 1006
+
+
+@pytest.mark.parametrize("options", [{"ping_interval": 0}, {"ping_timeout": 0}])
+def test_pings_need_positive_seconds(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="seconds above 0"):
+        WebSocketWSGI.configured(print, **options)
+
+
+def test_a_queue_lets_one_send_to_many_of_whom_one_does_not_read() -> None:
+    everybody: list[RFC6455WebSocket] = []
+
+    def handle(ws: RFC6455WebSocket) -> None:
+        everybody.append(ws)
+        ws.wait()
+
+    with WebSite(handle, max_queue=100) as site:
+        lazy, keen = site.open(), site.open()
+        wait_until(lambda: len(everybody) == 2)
+        data = bytes(1 << 20)
+        receiver = spawn(lambda: [keen.frame().payload == data for _ in range(20)])
+        for _ in range(20):
+            for ws in everybody:
+                ws.send(data)
+        assert receiver.wait() == [True] * 20
+        lazy.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        lazy.sock.close()
+        keen.sock.close()
