@@ -3,6 +3,7 @@
 # make lint     ruff and mypy alone
 # make stress   the long runs: many OS threads, many games, signals; writes their results
 # make test-libraries  other people's libraries, patched, at work; writes its results
+# make test-gunicorn  our worker under gunicorn, and web frameworks under `serve`
 # make test-stdlib  the standard library's own tests, patched; writes its results
 # make bench    the benchmark harness
 # make clean    remove what the targets above made
@@ -30,7 +31,7 @@ RUN := PYTHONNOUSERSITE=1 PYTHONPATH= $(PYTHON)
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 CHECKED := src tests tools $(wildcard examples benchmarks)
 
-.PHONY: help demo test test-quick test-asyncio-suites test-libraries test-stdlib lint format types stress bench venv clean
+.PHONY: help demo test test-quick test-asyncio-suites test-libraries test-gunicorn test-stdlib lint format types stress bench venv clean
 
 help:
 	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
@@ -76,6 +77,20 @@ $(LIBRARIES)/.made: pyproject.toml
 	-$(INSTALL) -e '.[mysql]'
 	@touch $@
 
+# gunicorn and the web frameworks too, and there are two of gunicorn: release 25 brings an
+# eventlet worker of its own.
+SERVERS := $(VENV)-servers
+
+$(SERVERS)/.made: pyproject.toml
+	@$(SERVERS)/bin/python -c '' 2>/dev/null || { \
+	    python=$$(tools/find-python $(NAMES)) && \
+	    echo "making $(SERVERS) with $$python" && \
+	    rm -rf $(SERVERS) && "$$python" -m venv $(SERVERS); }
+	$(subst $(LIBRARIES),$(SERVERS),$(INSTALL)) -e '.[servers]'
+	$(subst $(LIBRARIES),$(SERVERS),$(INSTALL)) --upgrade --target $(SERVERS)/gunicorn-25 \
+	    'gunicorn>=25,<26'
+	@touch $@
+
 # --- work ---------------------------------------------------------------------------
 
 demo: $(VENV)/.demo
@@ -99,6 +114,10 @@ test-asyncio-suites: $(VENV)/.test
 # A minute or two; needs servers of Debian's, and skips what is not there.
 test-libraries: $(LIBRARIES)/.made
 	PYTHONNOUSERSITE=1 PYTHONPATH= $(LIBRARIES)/bin/python -m tests.libraries $(LIBRARY_ARGS)
+
+test-gunicorn: $(SERVERS)/.made
+	PYTHONNOUSERSITE=1 PYTHONPATH= $(SERVERS)/bin/python -m pytest \
+	    tests/unit/test_gunicorn.py tests/unit/serve/test_frameworks.py $(TEST_ARGS)
 
 # Half an hour or more. `STDLIB_ARGS='--jobs 4'` where there are more cores.
 test-stdlib: $(VENV)/.test

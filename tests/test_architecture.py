@@ -46,7 +46,7 @@ LAYERS: list[tuple[str, ...]] = [
         *("websocket", "_websocket", "_websocket.*"),
         *("backdoor", "_console_globals"),
         *("wsgi", "_server", "_server.*"),
-        *("_serve", "_serve.*"),
+        *("_serve", "_serve.*", "gunicorn"),
         *("asyncio", "_aio", "_aio.*", "hubs.asyncio"),
     ),
     # 6 tools

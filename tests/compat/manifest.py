@@ -62,8 +62,8 @@ class NotThere(Exception):
     """The name does not exist."""
 
 
-def read_entries(text: str) -> Iterator[Entry]:
-    """Read the lines that hold for this Python; raises ValueError for one that is none."""
+def read_entries(text: str, *, holding: bool = True) -> Iterator[Entry]:
+    """Read the lines that hold for this Python, or all; raises ValueError for one that is none."""
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
@@ -71,7 +71,7 @@ def read_entries(text: str) -> Iterator[Entry]:
         module, colon, expression = name.partition(":")
         if status not in STATUSES or tag not in TAGS or not colon:
             raise ValueError(f"line {number} is not `status tag module:name`: {line!r}")
-        if _holds_here(expression):
+        if not holding or _holds_here(expression):
             expression = HOLDS_FOR.sub("", expression).strip()
             yield Entry(number, status, tag, module, expression)
 

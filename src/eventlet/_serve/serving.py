@@ -13,7 +13,6 @@ from eventlet._serve.json_lines import JsonAccessLog
 from eventlet._serve.proxied import ProxiedServer
 from eventlet._serve.settings import Settings
 from eventlet._server.access_log import AccessLog
-from eventlet._server.connection import HEAD_SECONDS
 from eventlet._server.listener import accept_connections
 from eventlet.greenpool import GreenPool
 from eventlet.greenthread import GreenThread, spawn
@@ -21,6 +20,8 @@ from eventlet.timeout import Timeout
 from eventlet.wsgi import DEFAULT_LOG_FORMAT, Server
 
 __all__ = ["Serving"]
+
+HEAD_SECONDS = 60.0
 
 
 class Serving:

@@ -26,7 +26,10 @@ HOMES = (
 SPECIAL = frozenset(
     {"__await__", "__call__", "__enter__", "__exit__", "__getitem__", "__iter__", "__next__"}
 )
-PLATFORMS = ("eventlet.green.OpenSSL", "eventlet.green.MySQLdb", "eventlet.green.zmq")
+PLATFORMS = (
+    *("eventlet.green.OpenSSL", "eventlet.green.MySQLdb", "eventlet.green.zmq"),
+    "eventlet.gunicorn",
+)
 """Modules that need somebody else's package, which may be missing."""
 
 

@@ -18,7 +18,16 @@ from typing import Any, Self
 
 from tests.isolated_runner import ROOT
 
-__all__ = ["APP", "PATIENCE", "Served", "connect", "fetch", "run_serve", "wait_until", "write"]
+__all__ = [
+    "PATIENCE",
+    "Served",
+    "connect",
+    "environment",
+    "fetch",
+    "run_serve",
+    "wait_until",
+    "write",
+]
 
 PATIENCE = 15.0  # seconds that anything here may take
 
@@ -55,8 +64,8 @@ def environment(extra: dict[str, str]) -> dict[str, str]:
     return inherited | {"PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBYTECODE": "1"} | extra
 
 
-def command(*options: str) -> list[str]:
-    return [sys.executable, "-W", "error", "-m", "eventlet", "serve", *options]
+def command(*options: str, flags: tuple[str, ...] = ("-W", "error")) -> list[str]:
+    return [sys.executable, *flags, "-m", "eventlet", "serve", *options]
 
 
 def run_serve(folder: Path, *options: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -81,7 +90,9 @@ class Served:
         options: of the command; `--bind 127.0.0.1:0` if there is none.
         app: the application; empty for none.
         workers_wait: whether to wait until all workers serve.
-        start: makes the process otherwise.
+        pass_fds: descriptors that it gets.
+        prefix: a command that starts it.
+        flags: options of the interpreter.
         env: more variables.
     """
 
@@ -93,6 +104,7 @@ class Served:
         workers_wait: bool = True,
         pass_fds: tuple[int, ...] = (),
         prefix: tuple[str, ...] = (),
+        flags: tuple[str, ...] = ("-W", "error"),
         **env: str,
     ) -> None:
         if not (folder / "site_app.py").exists():
@@ -105,7 +117,7 @@ class Served:
         self._stdout = folder / "stdout.txt"
         with open(self._stderr, "w") as err, open(self._stdout, "w") as out:
             self.process = subprocess.Popen(
-                [*prefix, *command(*options)],
+                [*prefix, *command(*options, flags=flags)],
                 cwd=folder,
                 env=environment(env),
                 stdin=subprocess.DEVNULL,

@@ -1,0 +1,116 @@
+"""A worker for gunicorn, which has none for us any more since its release 26.
+
+    gunicorn -k eventlet.gunicorn.EventletWorker module:app
+
+Everything is patched before the application is loaded, each connection has a green thread, and
+gunicorn's settings, hooks and logs work as with its other asynchronous workers:
+`--worker-connections` are served at once, `--keep-alive` is waited for the next request, and
+`--graceful-timeout` for those in flight when a worker ends.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+from gunicorn.sock import ssl_wrap_socket
+from gunicorn.workers.base_async import AsyncWorker
+
+from eventlet._unpatched import monotonic
+from eventlet.event import Event
+from eventlet.greenio import GreenSocket
+from eventlet.greenpool import GreenPool
+from eventlet.greenthread import sleep, spawn
+from eventlet.patcher import monkey_patch
+from eventlet.timeout import Timeout
+from eventlet.wsgi import WSGI_LOCAL
+
+__all__ = ["EventletWorker"]
+
+LOOK_SECONDS = 1.0  # between two signs of life; `--timeout` is whole seconds
+DRAIN_SECONDS = 0.05
+BACK_OFF_SECONDS = 0.1
+
+_ONE_FAILED = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EINTR})
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class EventletWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is not typed
+    """Serves each connection in a green thread."""
+
+    alive: bool
+
+    def init_process(self) -> None:
+        """Patch, then load the application and serve."""
+        monkey_patch()
+        self._told = Event()
+        super().init_process()
+
+    def run(self) -> None:
+        """Accept until told to end, then let what is being served finish."""
+        pool = GreenPool(self.worker_connections)
+        acceptors = [spawn(self._accept, each.sock, pool) for each in self.sockets]
+        while self.alive and all(not each.dead for each in acceptors):
+            self.notify()
+            if self.ppid != os.getppid():
+                self.log.info("Parent changed, shutting down: %s", self)
+                break
+            with Timeout(LOOK_SECONDS, False):
+                self._told.wait()
+        self.alive = False
+        for each in acceptors:
+            each.kill()
+        deadline = monotonic() + self.cfg.graceful_timeout
+        while pool.running() and monotonic() < deadline:
+            self.notify()
+            sleep(DRAIN_SECONDS)
+        for each in self.sockets:
+            each.close()
+
+    def _accept(self, sock: Any, pool: GreenPool) -> None:
+        listener = GreenSocket(sock)
+        listener.setblocking(True)  # waits, though gunicorn made it one that does not
+        while self.alive:
+            try:
+                client, address = listener.accept()
+            except OSError as exc:
+                if exc.errno in _EXHAUSTED:
+                    self.log.warning("Cannot accept: %s; trying again", exc)
+                    sleep(BACK_OFF_SECONDS)
+                elif exc.errno not in _ONE_FAILED:
+                    self.log.exception("Cannot accept")
+                    raise
+            else:
+                pool.spawn_n(self.handle, listener, client, address)
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Serve one connection; its TLS handshake holds up nobody else."""
+        if self.cfg.is_ssl:
+            try:
+                client = ssl_wrap_socket(client, self.cfg)
+            except OSError as exc:
+                self.log.debug("TLS failed with %s: %s", addr, exc)
+                client.close()
+                return
+        super().handle(listener, client, addr)
+
+    def timeout_ctx(self) -> Timeout:
+        """Bound the wait for the next request of a connection."""
+        return Timeout(self.cfg.keepalive or None, False)
+
+    def is_already_handled(self, respiter: Any) -> bool:
+        """Tell whether the application has taken the connection over.
+
+        Raises:
+            StopIteration: it has; that is how gunicorn is told to leave the connection.
+        """
+        if WSGI_LOCAL.take():
+            raise StopIteration
+        return bool(super().is_already_handled(respiter))
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """End after the requests in flight."""
+        super().handle_exit(sig, frame)
+        if not self._told.ready():
+            self._told.send()
