@@ -14,16 +14,18 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from eventlet._websocket.closing_codes import INTERNAL_ERROR
-from eventlet._websocket.connection import DEFAULT_MAX_FRAME_LENGTH, RFC6455WebSocket
+from eventlet._websocket.connection import (
+    DEFAULT_MAX_FRAME_LENGTH,
+    FRAGMENT_LENGTH,
+    RFC6455WebSocket,
+)
 from eventlet._websocket.errors import BadRequest
 from eventlet._websocket.handshake import Handshake, check_request
-from eventlet._websocket.keepalive import KeepAlive, check_seconds
+from eventlet._websocket.keepalive import check_seconds
 from eventlet.timeout import Timeout
 from eventlet.wsgi import WSGI_LOCAL
 
-__all__ = ["FRAGMENT_LENGTH", "WebSocketWSGI"]
-
-FRAGMENT_LENGTH = 1 << 20
+__all__ = ["WebSocketWSGI"]
 
 _GONE = {errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN}
 """What a client that went away makes a socket raise."""
@@ -136,8 +138,8 @@ class WebSocketWSGI:
             if "eventlet.set_idle" in environ:
                 environ["eventlet.set_idle"]()
             sock.sendall(handshake.to_response())
-            with KeepAlive(ws, self.ping_interval, self.ping_timeout):
-                self._serve(ws, environ)
+            ws.keep_alive(self.ping_interval, self.ping_timeout)
+            self._serve(ws, environ)
         except OSError as exc:
             if exc.errno not in _GONE:
                 self._log(environ)

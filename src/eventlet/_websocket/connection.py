@@ -46,15 +46,18 @@ from eventlet._websocket.errors import (
     ProtocolError,
 )
 from eventlet._websocket.extensions import DeflateParameters
+from eventlet._websocket.keepalive import KeepAlive
 from eventlet._websocket.outbox import Outbox
 from eventlet._websocket.packing import CLOSE, PING, PONG, FramePacker
 from eventlet._websocket.reading import Event, FrameReader, Message, PeerClose, Ping
 from eventlet.event import Event as Moment
 
-__all__ = ["CLOSE_SECONDS", "DEFAULT_MAX_FRAME_LENGTH", "RFC6455WebSocket", "WebSocket"]
+__all__ = ["DEFAULT_MAX_FRAME_LENGTH", "FRAGMENT_LENGTH", "RFC6455WebSocket", "WebSocket"]
 
 DEFAULT_MAX_FRAME_LENGTH: Final = 8 << 20
+FRAGMENT_LENGTH: Final = 1 << 20
 CLOSE_SECONDS: Final = 5.0
+LINGER_SECONDS: Final = 1.0  # for the end of the stream, once all is said
 RECEIVE_BYTES: Final = 65536
 
 _NOTHING_YET = (TimeoutError, BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -141,6 +144,7 @@ class RFC6455WebSocket(WebSocket):
         self._is_closing = False
         self._reading_ended = Moment()
         self._readers = 0
+        self._keepalive: KeepAlive | None = None
         self._received_count = 0
         self._unread_bytes = 0  # that `_look` has taken for a reader to come
         self._outbox = Outbox(
@@ -265,6 +269,16 @@ class RFC6455WebSocket(WebSocket):
         self._end_reading(ABNORMAL, "")
         self.socket.close()
 
+    def keep_alive(self, interval: float | None, timeout: float) -> None:
+        """Ping the peer after `interval` seconds of silence; end it after `timeout` more.
+
+        Raises:
+            ValueError: the seconds are not positive.
+        """
+        self._stop_pings()
+        self._keepalive = KeepAlive(self, interval, timeout)
+        self._keepalive.start()
+
     def ping(self) -> None:
         """Send a ping as soon as the frame is out that is being sent; never waits."""
         self._outbox.post(self._outbox.packer.pack_control(PING, b""))
@@ -351,6 +365,11 @@ class RFC6455WebSocket(WebSocket):
             self.close_code, self.close_reason = code, reason
         if not self._reading_ended.ready():
             self._reading_ended.send()
+        self._stop_pings()
+
+    def _stop_pings(self) -> None:
+        if self._keepalive is not None:
+            self._keepalive.stop()
 
     def _look(self) -> None:
         """Take what is there for a reader to come, within limits."""
@@ -442,7 +461,7 @@ class RFC6455WebSocket(WebSocket):
             if not self.client and not is_tls(self.socket):
                 self.socket.shutdown(stdlib_socket.SHUT_WR)
             self._hear_out(deadline)
-            self._hang_up(deadline)
+            self._hang_up(min(deadline, monotonic() + LINGER_SECONDS))
         except (OSError, ValueError, FailedConnectionError):
             pass
         finally:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Protocol, Self
+import weakref
+from typing import Any, Protocol
 
 from eventlet._unpatched import monotonic
 from eventlet.greenthread import call_after_global, spawn_n
@@ -39,7 +39,8 @@ def check_seconds(interval: float | None, timeout: float) -> None:
 class KeepAlive:
     """Ping a peer that was silent for a while; end the connection if it stays silent.
 
-    Anything that is received counts as an answer. It watches while the `with` block runs.
+    Anything that is received counts as an answer. A WebSocket that nobody else knows any more
+    is not kept alive by this.
 
     Args:
         ws: the WebSocket.
@@ -52,7 +53,7 @@ class KeepAlive:
 
     def __init__(self, ws: Pinged, interval: float | None, timeout: float) -> None:
         check_seconds(interval, timeout)
-        self._ws = ws
+        self._ws = weakref.ref(ws)
         self._interval = interval
         self._timeout = timeout
         self._timer: Any = None
@@ -61,8 +62,9 @@ class KeepAlive:
 
     def start(self) -> None:
         """Begin to watch."""
-        if self._interval is not None:
-            self._heard = self._ws.heard
+        ws = self._ws()
+        if self._interval is not None and ws is not None:
+            self._heard = ws.heard
             self._timer = call_after_global(self._interval, self._ask)
 
     def stop(self) -> None:
@@ -71,25 +73,14 @@ class KeepAlive:
             self._timer.cancel()
         self._timer = self._interval = None
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
-
     # The hub calls these, and must not be made to wait.
 
     def _ask(self) -> None:
-        if self._ws.heard != self._heard:
+        ws = self._ws()
+        if ws is None or ws.heard != self._heard:
             self.start()
             return
-        self._ws.ping()
+        ws.ping()
         self._deadline = monotonic() + self._timeout
         self._listen()
 
@@ -100,7 +91,8 @@ class KeepAlive:
         self._timer = call_after_global(seconds, self._check)
 
     def _check(self) -> None:
-        if self._ws.heard != self._heard:
+        ws = self._ws()
+        if ws is None or ws.heard != self._heard:
             self.start()
         elif monotonic() < self._deadline:
             self._listen()
@@ -108,9 +100,10 @@ class KeepAlive:
             spawn_n(self._judge)
 
     def _judge(self) -> None:
-        if self._interval is None:
+        ws = self._ws()
+        if self._interval is None or ws is None:
             return  # stopped before this began to run
-        if self._ws.has_heard_since(self._heard):
+        if ws.has_heard_since(self._heard):
             self.start()
         else:
-            self._ws.give_up(f"no answer to a ping within {self._timeout} s")
+            ws.give_up(f"no answer to a ping within {self._timeout} s")

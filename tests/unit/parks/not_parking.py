@@ -110,7 +110,7 @@ NOT_PARKING: dict[str, dict[str, str]] = {
             " slurp_properties unpatch"
         ),
         "eventlet._websocket.application": "WebSocketWSGI.configured",
-        "eventlet._websocket.connection": "RFC6455WebSocket.ping",
+        "eventlet._websocket.connection": "RFC6455WebSocket.keep_alive RFC6455WebSocket.ping",
         "eventlet.pools": "TokenPool.create",
         "eventlet.taskgroup": "TaskGroup.__enter__ TaskGroup.spawn",
     },

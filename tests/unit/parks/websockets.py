@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
-from eventlet.websocket import RFC6455WebSocket
+from eventlet._websocket.handshake import accept_key
+from eventlet.websocket import RFC6455WebSocket, connect
 
 from tests.unit.parks.park import Table, Wait
-from tests.unit.parks.stage import Connection, Stage
+from tests.unit.parks.stage import LONG, Connection, Stage
 
 PARKS = Table()
 park = PARKS.park
 
 # A client's frames with a mask of zeros: the text "data", and a close frame.
 _TEXT = b"\x81\x84\0\0\0\0data"
+_ANSWER = (
+    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Accept: %s\r\n\r\n"
+)
 _CLOSE = b"\x88\x82\0\0\0\0\x03\xe8"
 
 
@@ -79,3 +85,32 @@ def websocket_close(stage: Stage) -> Wait:
         connections[-1].far.close()
 
     return Wait(call, complete, spent=True)
+
+
+@park(connect)
+def websocket_connect(stage: Stage) -> Wait:
+    """The server answers each request when it is told to."""
+    listener = stage.listener()
+    host, port = listener.getsockname()[:2]
+
+    def call() -> bool:
+        ws = connect(f"ws://{host}:{port}/", timeout=LONG)
+        ws.abandon()
+        return ws.client
+
+    def answer(client: Any) -> None:
+        request = client.recv(65536)
+        _, found, rest = request.partition(b"Sec-WebSocket-Key: ")
+        if found:
+            proof = accept_key(rest.split(b"\r\n")[0].decode()).encode()
+            client.sendall(_ANSWER % proof)
+        client.close()
+
+    def answer_all() -> None:
+        while True:
+            stage.thread(answer, stage.keep(listener.accept()[0]))
+
+    def complete() -> None:
+        stage.thread(answer_all)
+
+    return Wait(call, complete, True, stays=False)

@@ -23,7 +23,11 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
 def xor(data: bytes, mask: bytes = MASK) -> bytes:
-    return bytes(byte ^ mask[i % 4] for i, byte in enumerate(data))
+    pieces = [bytes(byte ^ key for byte in range(256)) for key in mask]
+    mixed = bytearray(data)
+    for i, table in enumerate(pieces):
+        mixed[i::4] = mixed[i::4].translate(table)
+    return bytes(mixed)
 
 
 def frame(
