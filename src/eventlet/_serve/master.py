@@ -315,7 +315,7 @@ class Master:
         self._next_start = 0.0
         self._is_complete = False
         for child in list(self._children.values()):
-            if child.failure:
+            if child.ready_at is None:  # nobody will want it any more
                 self._dismiss(child)
 
     def _resize(self, number: int) -> None:

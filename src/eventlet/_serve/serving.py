@@ -57,7 +57,7 @@ class Serving:
     def _make_server(self, listener: Any, app: Callable[..., Any]) -> Server:
         settings, tls = self._settings, self._tls
         server: Server
-        environ = {"wsgi.multiprocess": settings.workers > 1}
+        environ = {"wsgi.multiprocess": True}  # while one replaces another, at least
         if settings.proxy_protocol:
             assert settings.forwarded_allow_ips is not None
             address = listener.getsockname()
