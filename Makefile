@@ -4,13 +4,14 @@
 # make stress   the long runs: many OS threads, many games, signals; writes their results
 # make test-libraries  other people's libraries, patched, at work; writes its results
 # make test-gunicorn  our worker under gunicorn, and web frameworks under `serve`
+# make test-autobahn  the Autobahn test suite against our WebSockets; writes its results
 # make test-stdlib  the standard library's own tests, patched; writes its results
 # make bench    the benchmark harness
 # make clean    remove what the targets above made
 #
 # PY=3.12 selects the Python by name and works in .venv-3.12 beside the usual .venv.
-# DEMO_ARGS, TEST_ARGS, LIBRARY_ARGS, STDLIB_ARGS and BENCH_ARGS are handed on. STRESS_SECONDS
-# bounds the stress run.
+# DEMO_ARGS, TEST_ARGS, LIBRARY_ARGS, AUTOBAHN_ARGS, STDLIB_ARGS and BENCH_ARGS are handed on.
+# STRESS_SECONDS bounds the stress run.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -31,7 +32,7 @@ RUN := PYTHONNOUSERSITE=1 PYTHONPATH= $(PYTHON)
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 CHECKED := src tests tools $(wildcard examples benchmarks)
 
-.PHONY: help demo test test-quick test-asyncio-suites test-libraries test-gunicorn test-stdlib lint format types stress bench venv clean
+.PHONY: help demo test test-quick test-asyncio-suites test-libraries test-gunicorn test-autobahn test-stdlib lint format types stress bench venv clean
 
 help:
 	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
@@ -118,6 +119,11 @@ test-libraries: $(LIBRARIES)/.made
 test-gunicorn: $(SERVERS)/.made
 	PYTHONNOUSERSITE=1 PYTHONPATH= $(SERVERS)/bin/python -m pytest \
 	    tests/unit/test_gunicorn.py tests/unit/serve/test_frameworks.py $(TEST_ARGS)
+
+# Ten minutes, most of them for groups 9, 12 and 13; needs Python 2.7 for the suite itself, which
+# is installed in a folder: AUTOBAHN_ARGS='--folder DIR --groups 1 2 3'.
+test-autobahn: $(VENV)/.test
+	$(RUN) -m tests.autobahn $(AUTOBAHN_ARGS)
 
 # Half an hour or more. `STDLIB_ARGS='--jobs 4'` where there are more cores.
 test-stdlib: $(VENV)/.test
