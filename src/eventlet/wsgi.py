@@ -4,8 +4,14 @@
     wsgi.server(listener, app)
 
 `server` runs until it is killed, interrupted, or its listening socket ends; then it lets the
-requests that are being served finish. `MAX_HEADER_LINE`, `MAX_TOTAL_HEADER_SIZE` and
-`is_accepting` are read while it runs, so programs may set them here.
+requests that are being served finish. A `Server` can be told to end:
+
+    server = wsgi.Server(listener, listener.getsockname(), app)
+    signal.signal(signal.SIGTERM, lambda *_: server.stop(30))
+    server.serve()
+
+`MAX_HEADER_LINE`, `MAX_TOTAL_HEADER_SIZE` and `is_accepting` are read while it runs, so programs
+may set them here.
 """
 
 from __future__ import annotations
@@ -29,7 +35,8 @@ from eventlet._server.access_log import (
 )
 from eventlet._server.connection import STATE_CLOSE, STATE_IDLE, STATE_REQUEST, Connection
 from eventlet._server.environ import Environ, addr_to_host_port, server_environ, socket_repr
-from eventlet._server.listener import ConnectionPool, accept_connections
+from eventlet._server.limits import Limits
+from eventlet._server.listener import Acceptor, ConnectionPool
 from eventlet._server.request_body import Input
 from eventlet._server.response_head import format_date_time
 from eventlet._server.takeover import TakeOver
@@ -52,6 +59,7 @@ __all__ = [
     "HeadersTooLarge",
     "HttpProtocol",
     "Input",
+    "Limits",
     "LoggerFileWrapper",
     "LoggerNull",
     "Server",
@@ -98,13 +106,27 @@ class HttpProtocol(Connection):
     capitalize_response_headers = True
     reject_bad_requests = True
 
+    def __init__(self, conn_state: list[Any], server: Server) -> None:
+        super().__init__(conn_state, server, not self.reject_bad_requests)
+
 
 class Server:
-    """What all connections of one server share; the arguments are those of `server`.
+    """A server that can be told to end; the arguments are those of `server`.
+
+    Args:
+        socket: a listening green socket.
+        address: where it listens.
+        app: the application.
+        limits: what one client may take; None for the defaults.
+        max_size: connections at once, 1024 by default.
+        custom_pool: runs the connections in place of a pool of `max_size`.
 
     Attributes:
         pid: the process that made it.
         outstanding_requests: connections being served.
+
+    Raises:
+        AttributeError: `custom_pool` lacks a method.
     """
 
     def __init__(
@@ -125,6 +147,10 @@ class Server:
         debug: bool = _DEBUG_LINES_ONLY,
         socket_timeout: float | None = None,
         capitalize_response_headers: bool = True,
+        *,
+        limits: Limits | None = None,
+        max_size: int | None = None,
+        custom_pool: ConnectionPool | None = None,
     ) -> None:
         self.socket = socket
         self.address = address
@@ -157,9 +183,49 @@ class Server:
         self.access_log = (
             AccessLog(self.log.info, log_format, log_x_forwarded_for) if log_output else None
         )
+        self.limits = Limits() if limits is None else limits
         self.pid = os.getpid()
         self.journal = ServerLog(self.log, self.pid)
         self.outstanding_requests = 0
+        if max_size is None:
+            max_size = DEFAULT_MAX_SIMULTANEOUS_REQUESTS
+        pool = GreenPool(max_size) if custom_pool is None else custom_pool
+        for method in ("spawn", "waitall"):
+            if not callable(getattr(pool, method, None)):
+                raise AttributeError(f"custom_pool needs a method {method}, {pool!r} has none")
+        self._acceptor = Acceptor(
+            socket,
+            self.process_request,
+            pool,
+            is_accepting=lambda: is_accepting,
+            socket_timeout=socket_timeout,
+            journal=self.journal,
+        )
+
+    def serve(self) -> None:
+        """Serve until told to end, let what is being served finish, and close the socket.
+
+        It ends when `stop` is called, when its green thread is killed or interrupted, and with
+        the listening socket. May be called once.
+
+        Raises:
+            OSError: the listening socket failed.
+        """
+        self.journal.note(f"wsgi starting up on {socket_repr(self.socket)}")
+        self._acceptor.run()
+
+    def stop(self, grace: float | None = None) -> None:
+        """Have `serve` end, and return at once: `serve` is who waits.
+
+        Nothing more is accepted. Connections that wait for a request are closed, those that
+        serve one finish it with `Connection: close`; who was marked idle is not waited for.
+        May be called by any green thread, by a signal handler, and before `serve`. Called
+        again, it can only shorten the grace.
+
+        Args:
+            grace: seconds until what is still being served is killed; None never.
+        """
+        self._acceptor.stop(grace)
 
     def get_environ(self) -> Environ:
         """Make the part of the WSGI environ that is the same for all requests."""
@@ -167,7 +233,17 @@ class Server:
 
     def get_head_limits(self) -> HeadLimits:
         """Give the limits for request heads as they are set now."""
-        return HeadLimits(self.url_length_limit, MAX_HEADER_LINE, MAX_TOTAL_HEADER_SIZE)
+        limits = self.limits
+        line, header, total = (
+            limits.request_line_bytes,
+            limits.header_line_bytes,
+            limits.headers_bytes,
+        )
+        return HeadLimits(
+            self.url_length_limit if line is None else line,
+            MAX_HEADER_LINE if header is None else header,
+            MAX_TOTAL_HEADER_SIZE if total is None else total,
+        )
 
     def took_over(self) -> bool:
         """Tell, once, whether the application has taken the current connection over."""
@@ -206,6 +282,8 @@ def server(
     debug: bool = _DEBUG_LINES_ONLY,
     socket_timeout: float | None = None,
     capitalize_response_headers: bool = True,
+    *,
+    limits: Limits | None = None,
 ) -> None:
     """Serve a WSGI application until stopped, then let what is being served finish.
 
@@ -231,6 +309,7 @@ def server(
         debug: log more; set to True by the caller it also sends tracebacks to clients.
         socket_timeout: seconds that one operation of a client may take; None for ever.
         capitalize_response_headers: deprecated to turn off.
+        limits: what one client may take, in time and bytes.
 
     Raises:
         AttributeError: `custom_pool` lacks a method.
@@ -253,6 +332,9 @@ def server(
         debug,
         socket_timeout,
         capitalize_response_headers,
+        limits=limits,
+        max_size=max_size,
+        custom_pool=custom_pool,
     )
     if server_event is not None:
         warnings.warn(
@@ -261,18 +343,4 @@ def server(
             stacklevel=2,
         )
         server_event.send(settings)
-    if max_size is None:
-        max_size = DEFAULT_MAX_SIMULTANEOUS_REQUESTS
-    pool = GreenPool(max_size) if custom_pool is None else custom_pool
-    for method in ("spawn", "waitall"):
-        if not callable(getattr(pool, method, None)):
-            raise AttributeError(f"custom_pool needs a method {method}, {pool!r} has none")
-    settings.journal.note(f"wsgi starting up on {socket_repr(sock)}")
-    accept_connections(
-        sock,
-        settings.process_request,
-        pool,
-        is_accepting=lambda: is_accepting,
-        socket_timeout=socket_timeout,
-        journal=settings.journal,
-    )
+    settings.serve()

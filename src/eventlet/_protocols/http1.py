@@ -61,7 +61,6 @@ __all__ = [
 HEAD_BYTES = bytes(c for c in range(256) if (c >= 32 and c != 127) or c in b"\t\r\n")
 # The same without line ends.
 _LINE_BYTES = bytes(c for c in HEAD_BYTES if c not in b"\r\n")
-_LINE_ENDS = b"\r\n" * MAX_FIELDS
 # One header line, from the line end before it; see `_parse_fields` for what makes this exact.
 _FIELD = re.compile(r"\r\n([^:]+):[ \t]*((?:[^\r]*[^\r \t])?)")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -128,12 +127,21 @@ class HeadParser:
 
     Args:
         chunked_wins: accept a Content-Length beside Transfer-Encoding and ignore it.
+        max_fields: header fields in one head.
+        requires_host: refuse heads of HTTP/1.1 without a Host.
     """
 
-    __slots__ = ("_block", "_chunked_wins", "_fields")
+    __slots__ = ("_block", "_chunked_wins", "_fields", "_max_fields", "_requires_host")
 
-    def __init__(self, chunked_wins: bool = False) -> None:
+    def __init__(
+        self,
+        chunked_wins: bool = False,
+        max_fields: int = MAX_FIELDS,
+        requires_host: bool = False,
+    ) -> None:
         self._chunked_wins = chunked_wins
+        self._max_fields = max_fields
+        self._requires_host = requires_host
         self._block = b""
         self._fields = HeaderFields((), {}, None, False, False, False)
 
@@ -156,10 +164,12 @@ class HeadParser:
         if block == self._block:
             fields = self._fields
         else:
-            fields = _parse_fields(block, self._chunked_wins)
+            fields = _parse_fields(block, self._chunked_wins, self._max_fields)
             self._block, self._fields = block, fields
         if fields.is_chunked and line.minor == 0:
             raise BadRequest("Transfer-Encoding on HTTP/1.0")
+        if self._requires_host and line.minor == 1 and "HTTP_HOST" not in fields.variables:
+            raise BadRequest("no Host")
         return line, fields
 
 
@@ -182,13 +192,13 @@ def parse_request_line(line: bytes) -> RequestLine:
     return RequestLine(line.decode("latin-1"), method, target, 0 if minor == "0" else 1)
 
 
-def _parse_fields(block: bytes, chunked_wins: bool) -> HeaderFields:
+def _parse_fields(block: bytes, chunked_wins: bool, max_fields: int) -> HeaderFields:
     """Take a block of header lines apart, each with the line end *before* it."""
     fields: list[tuple[str, str]] = _FIELD.findall(block.decode("latin-1"))
     # A match for each CR LF pair, and nothing but those pairs besides printable bytes: so each
     # pair began a match, each line is one field, and no CR or LF stands alone.
-    if block.translate(None, _LINE_BYTES) != _LINE_ENDS[: 2 * len(fields)]:
-        raise _find_fault(block)
+    if block.translate(None, _LINE_BYTES) != b"\r\n" * len(fields) or len(fields) > max_fields:
+        raise _find_fault(block, max_fields)
     variables = {cgi_name(name): value for name, value in fields}
     if len(variables) != len(fields):
         variables = _join_repeated(fields)
@@ -218,15 +228,15 @@ def _parse_fields(block: bytes, chunked_wins: bool) -> HeaderFields:
     )
 
 
-def _find_fault(block: bytes) -> RequestRefused:
+def _find_fault(block: bytes, max_fields: int) -> RequestRefused:
     """Say what is wrong with the header lines."""
     if block.translate(None, HEAD_BYTES):
         return BadRequest("control character in a header line")
     lines = block.split(b"\r\n")
     if any(b"\r" in line or b"\n" in line for line in lines):
         return BadRequest("line end other than CRLF")
-    if len(lines) > MAX_FIELDS + 1:
-        return TooManyFields()
+    if len(lines) > max_fields + 1:
+        return TooManyFields(max_fields)
     return BadRequest("header line without a name and a colon")
 
 

@@ -7,6 +7,7 @@ from eventlet._errors import EventletError
 __all__ = [
     "MAX_FIELDS",
     "BadRequest",
+    "ContentTooLarge",
     "HeaderLineTooLong",
     "HeadersTooLarge",
     "RequestLineTooLong",
@@ -16,7 +17,7 @@ __all__ = [
     "UnsupportedVersion",
 ]
 
-MAX_FIELDS = 100
+MAX_FIELDS = 100  # by default
 
 
 class RequestRefused(EventletError, ValueError):
@@ -64,12 +65,17 @@ class HeadersTooLarge(RequestRefused):
 
 
 class TooManyFields(RequestRefused):
-    """The request has more than `MAX_FIELDS` header fields."""
+    """The request has more header fields than it may."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            431, "Request Header Fields Too Large", f"more than {MAX_FIELDS} header fields"
-        )
+    def __init__(self, limit: int) -> None:
+        super().__init__(431, "Request Header Fields Too Large", f"more than {limit} header fields")
+
+
+class ContentTooLarge(RequestRefused):
+    """The body is longer than it may be."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(413, "Content Too Large", f"body over {limit_bytes} bytes")
 
 
 class UnsupportedVersion(RequestRefused):

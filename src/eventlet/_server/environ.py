@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from eventlet._protocols.http1 import HeaderFields, RequestLine
+from eventlet._server.file_wrapper import FileWrapper
 from eventlet._server.request_body import Input
 from eventlet._server.request_target import RequestTarget
 
@@ -35,6 +36,7 @@ def server_environ(extra: Environ | None) -> Environ:
         "wsgi.run_once": False,
         "wsgi.url_scheme": "http",
         "wsgi.input_terminated": True,
+        "wsgi.file_wrapper": FileWrapper,
     }
     if extra is not None:
         environ.update(extra)

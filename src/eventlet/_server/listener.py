@@ -1,10 +1,18 @@
 """Accept connections, hand each to a green thread, and stop in good order.
 
-On every way out (the server's green thread is killed or interrupted, `is_accepting` was turned
-off, the listening socket broke) the same happens: every connection is told to close, those that
-wait for a request are shut down now, those that serve one finish it, and the listening socket
-is closed last. Nobody who has asked may go without an answer, so a connection with bytes to read
-counts as one that serves, and one that has just come is given a moment to send its request.
+Theory of operation
+-------------------
+An `Acceptor` is *accepting*, then *finishing*. On every way out of accepting (`stop` was called,
+the server's green thread is killed or interrupted, `is_accepting` was turned off, the listening
+socket broke) the same happens: every connection is told to close, those that wait for a request
+are shut down now, those that serve one finish it, and the listening socket is closed last.
+Nobody who has asked may go without an answer, so a connection with bytes to read counts as one
+that serves, for a moment, and one that has just come is given that moment to send its request.
+
+Only `stop` names a grace. Once it is over, the green threads of the connections that are left
+are killed; who does not end of that either is left behind. `stop` may be called from anywhere,
+also from a signal handler in the midst of anything, so all it does is to leave word: what
+follows is done by the hub, in whose own greenlet nothing else can run.
 """
 
 from __future__ import annotations
@@ -13,9 +21,16 @@ import errno
 import socket as stdlib_socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
+from greenlet import GreenletExit, getcurrent
+
+from eventlet._core.current import get_hub
+from eventlet._core.hub import Hub
 from eventlet._core.scope import shielded
+from eventlet._core.thread import throw_soon
+from eventlet._core.timers import Timer
 from eventlet._server.access_log import ServerLog
 from eventlet._server.connection import STATE_CLOSE, STATE_IDLE, STATE_LAST
 from eventlet._server.environ import is_tls
@@ -25,11 +40,12 @@ from eventlet.greenthread import sleep
 
 peek = base_socket.recv  # below TLS, too
 
-__all__ = ["ConnectionPool", "accept_connections"]
+__all__ = ["Acceptor", "ConnectionPool", "accept_connections"]
 
 BACK_OFF_SECONDS = 0.1
 YOUNG_SECONDS = 1.0  # a client that connects sends its request within this time
-LOOK_SECONDS = 0.01
+LAST_SECONDS = 1.0  # for one more request, when all is to end
+KILLED_SECONDS = 2.0  # for what a killed request has to clean up
 TLS_BACK_OFF_SECONDS = 0.001
 
 # The listening socket is of no more use; not an error to anybody.
@@ -39,6 +55,8 @@ _ONE_FAILED = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EINTR})
 # The process or the machine has run out of something; give it time to come back.
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
+_NEW, _ACCEPTING, _FINISHING, _OVER = range(4)
+
 
 class ConnectionPool(Protocol):
     """What runs the connections; a `GreenPool` does."""
@@ -46,6 +64,278 @@ class ConnectionPool(Protocol):
     def spawn(self, function: Callable[..., Any], /, *args: Any) -> Any: ...
 
     def waitall(self) -> Any: ...
+
+
+class _Told(BaseException):
+    """Raised in the green thread that accepts, or waits for the end, by `stop`."""
+
+
+class _Open:
+    """A connection that was accepted and has not ended.
+
+    Attributes:
+        state: the list `[address, socket, state]`.
+        arrived: moment on the monotonic clock.
+        thread: the green thread that serves it, None before it runs.
+    """
+
+    __slots__ = ("arrived", "state", "thread")
+
+    def __init__(self, state: list[Any]) -> None:
+        self.state = state
+        self.arrived = monotonic()
+        self.thread: Any = None
+
+
+class Acceptor:
+    """Accept until told to stop, then wait for what is being served.
+
+    Args:
+        sock: the listening socket; closed at the end.
+        process: serves one connection `[address, socket, state]` and closes it.
+        pool: runs `process`; where it is full, accepting waits.
+        is_accepting: asked after each accepted connection whether to go on.
+        socket_timeout: seconds one operation of a client may take, None for ever.
+        journal: hears of accepted connections and of what goes wrong.
+    """
+
+    def __init__(
+        self,
+        sock: Any,
+        process: Callable[[list[Any]], None],
+        pool: ConnectionPool,
+        *,
+        is_accepting: Callable[[], bool],
+        socket_timeout: float | None,
+        journal: ServerLog,
+    ) -> None:
+        self._sock = sock
+        self._process = process
+        self._pool = pool
+        self._is_accepting = is_accepting
+        self._socket_timeout = socket_timeout
+        self._journal = journal
+        self._connections: dict[int, _Open] = {}
+        self._held: _Open | None = None  # accepted, while the pool was full
+        self._phase = _NEW
+        self._is_told = False
+        self._is_short = False  # of descriptors or memory, and said so
+        self._kill_at: float | None = None
+        self._killer: Timer | None = None
+        self._patience: list[Timer] = []
+        self._hub: Hub | None = None
+        self._thread: Any = None
+
+    def run(self) -> None:
+        """Accept and finish; once only.
+
+        Raises:
+            OSError: the listening socket failed.
+        """
+        self._hub = get_hub()
+        self._thread = getcurrent()
+        self._phase = _ACCEPTING
+        try:
+            while not self._is_told and self._is_accepting():
+                if not self._accept_next():
+                    break
+        except _Told:
+            pass
+        except (KeyboardInterrupt, SystemExit):
+            self._journal.note("wsgi exiting")
+        finally:
+            self._phase = _FINISHING
+            try:
+                self._finish()
+            finally:
+                self._phase = _OVER
+                if self._killer is not None:
+                    self._killer.cancel()
+                self._journal.note(f"wsgi exited, is_accepting={self._is_accepting()}")
+                self._sock.close()
+
+    def stop(self, grace: float | None = None) -> None:
+        """Have `run` end; returns at once. Called again, it can only shorten the grace.
+
+        Args:
+            grace: seconds until what is still being served is killed; None never.
+        """
+        if grace is not None:
+            kill_at = monotonic() + grace
+            if self._kill_at is None or kill_at < self._kill_at:
+                self._kill_at = kill_at
+        self._is_told = True
+        if self._hub is not None:
+            self._hub.call_soon(self._tell)
+
+    # --- accepting -----------------------------------------------------------------------
+
+    def _accept_next(self) -> bool:
+        """Accept one connection and have it served; False when the listening socket has ended."""
+        accepted = self._accept()
+        if accepted is None:
+            return False
+        client, address = accepted
+        # Keyed by the object: clients of a unix socket all have the same address.
+        opened = _Open([address, client, STATE_IDLE])
+        self._connections[id(opened)] = opened
+        try:
+            client.settimeout(self._socket_timeout)
+            self._journal.detail(f"accepted {address!r}")
+            self._pool.spawn(self._serve, opened)
+        except _Told:
+            self._held = opened
+            raise
+        except BaseException:
+            self._connections.pop(id(opened), None)
+            client.close()
+            raise
+        return True
+
+    def _serve(self, opened: _Open) -> None:
+        opened.thread = getcurrent()
+        try:
+            self._process(opened.state)
+        finally:
+            self._connections.pop(id(opened), None)
+
+    def _accept(self) -> tuple[Any, Any] | None:
+        """Wait for one connection; None when the listening socket has ended."""
+        sock, journal = self._sock, self._journal
+        while True:
+            try:
+                client, address = sock.accept()
+            except TimeoutError:
+                continue  # a time-out on the listening socket is not ours to judge
+            except OSError as exc:
+                if isinstance(exc, ssl.SSLError) or (exc.errno in _ENDED and _is_alive(sock)):
+                    journal.detail(f"TLS failed while accepting: {exc}")
+                    sleep(TLS_BACK_OFF_SECONDS)
+                    continue
+                if exc.errno in _ENDED:
+                    return None
+                if exc.errno in _EXHAUSTED:
+                    self._say_short(exc)
+                    sleep(BACK_OFF_SECONDS)
+                elif exc.errno not in _ONE_FAILED:
+                    raise
+            else:
+                if self._is_short:
+                    self._is_short = False
+                    journal.note("accepting again")
+                return client, address
+
+    def _say_short(self, exc: OSError) -> None:
+        """Say once, not at each attempt, that nothing can be accepted."""
+        if not self._is_short:
+            self._is_short = True
+            self._journal.note(f"cannot accept: {exc}; trying every {BACK_OFF_SECONDS} s")
+
+    # --- finishing ----------------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        """Act on `stop`, in the hub's greenlet."""
+        if self._phase == _ACCEPTING:
+            self._phase = _FINISHING
+            throw_soon(self._thread, _Told())
+        elif self._phase == _FINISHING:
+            self._set_killer()
+
+    def _finish(self) -> None:
+        """Tell all connections to close, and wait until they have."""
+        try:
+            self._set_killer()
+            self._tell_all()
+            self._be_patient()
+            with shielded():
+                if self._held is not None:
+                    self._held.state[2] = STATE_LAST
+                    self._pool.spawn(self._serve, self._held)
+                    self._be_patient()
+                self._pool.waitall()
+        except _Told:
+            self._journal.note(f"{len(self._connections)} connections do not end, though killed")
+        finally:
+            for timer in self._patience:
+                timer.cancel()
+            self._shut_down_last_ones()
+        for opened in list(self._connections.values()):
+            if opened.thread is None:  # killed before it had begun
+                opened.state[1].close()
+
+    def _tell_all(self) -> None:
+        """Shut down who is idle; who is young or has sent something may have one request."""
+        since = monotonic() - YOUNG_SECONDS
+        for opened in self._connections.values():
+            state = opened.state
+            if opened is self._held:
+                continue
+            if state[2] != STATE_IDLE:
+                state[2] = STATE_CLOSE
+            elif opened.arrived > since or _has_more(state[1]):
+                state[2] = STATE_LAST
+            else:
+                self._shut_down(state)
+
+    def _be_patient(self) -> None:
+        """Give those who may have one more request a moment to send it."""
+        self._patience.append(get_hub().call_later(LAST_SECONDS, self._shut_down_last_ones))
+
+    def _shut_down_last_ones(self) -> None:
+        """Shut down who was given a moment for one more request and has sent none."""
+        for opened in list(self._connections.values()):
+            if opened.state[2] == STATE_LAST and (opened.thread or opened is not self._held):
+                self._shut_down(opened.state)
+
+    def _shut_down(self, state: list[Any]) -> None:
+        state[2] = STATE_CLOSE
+        try:
+            shutdown_safe(state[1])
+        except OSError as exc:
+            self._journal.detail(f"cannot shut down {state[0]!r}: {exc}")
+
+    # --- killing ----------------------------------------------------------------------------------
+
+    def _set_killer(self) -> None:
+        """Have the hub kill what is left when the grace is over."""
+        if self._kill_at is None or self._hub is None:
+            return
+        if self._killer is not None:
+            self._killer.cancel()
+        left = max(self._kill_at - monotonic(), 0.0)
+        self._killer = self._hub.call_later(left, self._kill)
+
+    def _kill(self) -> None:
+        """Kill the connections, in the hub's greenlet."""
+        if self._phase != _FINISHING or self._hub is None:
+            return
+        killed = 0
+        for opened in list(self._connections.values()):
+            opened.state[2] = STATE_CLOSE
+            if opened.thread is not None:
+                killed += 1
+                throw_soon(opened.thread, GreenletExit())
+        if killed:
+            self._journal.note(f"grace is over: killed {killed} connections")
+        self._killer = self._hub.call_later(KILLED_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        if self._phase == _FINISHING:
+            throw_soon(self._thread, _Told())
+
+
+def _is_alive(sock: Any) -> bool:
+    """Tell whether an error of accepting was that of a client who left before TLS began."""
+    return is_tls(sock) and bool(
+        sock.getsockopt(stdlib_socket.SOL_SOCKET, stdlib_socket.SO_ACCEPTCONN)
+    )
+
+
+def _has_more(sock: Any) -> bool:
+    """Tell whether a client has sent what has not been read."""
+    with suppress(OSError):
+        return bool(peek(sock, 1, stdlib_socket.MSG_PEEK | stdlib_socket.MSG_DONTWAIT))
+    return False
 
 
 def accept_connections(
@@ -57,121 +347,12 @@ def accept_connections(
     socket_timeout: float | None,
     journal: ServerLog,
 ) -> None:
-    """Accept until told to stop, then wait for what is being served.
-
-    Args:
-        sock: the listening socket; closed at the end.
-        process: serves one connection `[address, socket, state]` and closes it.
-        pool: runs `process`; where it is full, accepting waits.
-        is_accepting: asked after each accepted connection whether to go on.
-        socket_timeout: seconds one operation of a client may take, None for ever.
-        journal: hears of accepted connections and of what goes wrong.
-    """
-    connections: dict[int, tuple[list[Any], float]] = {}
-
-    def serve(connection: list[Any]) -> None:
-        try:
-            process(connection)
-        finally:
-            del connections[id(connection)]
-
-    try:
-        while is_accepting():
-            accepted = _accept(sock, journal)
-            if accepted is None:
-                break
-            client, address = accepted
-            # Keyed by the object: clients of a unix socket all have the same address.
-            connection = [address, client, STATE_IDLE]
-            connections[id(connection)] = connection, monotonic()
-            try:
-                client.settimeout(socket_timeout)
-                journal.detail(f"accepted {address!r}")
-                pool.spawn(serve, connection)
-            except BaseException:
-                del connections[id(connection)]
-                client.close()
-                raise
-    except (KeyboardInterrupt, SystemExit):
-        journal.note("wsgi exiting")
-    finally:
-        try:
-            _stop(connections, journal)
-            with shielded():
-                pool.waitall()
-            for (_, client, _), _ in connections.values():
-                client.close()  # killed before its green thread had begun
-        finally:
-            journal.note(f"wsgi exited, is_accepting={is_accepting()}")
-            sock.close()
-
-
-def _accept(sock: Any, journal: ServerLog) -> tuple[Any, Any] | None:
-    """Wait for one connection; None when the listening socket has ended."""
-    while True:
-        try:
-            client, address = sock.accept()
-        except TimeoutError:
-            continue  # a time-out on the listening socket is not ours to judge
-        except OSError as exc:
-            if isinstance(exc, ssl.SSLError) or (exc.errno in _ENDED and _is_alive(sock)):
-                journal.detail(f"TLS failed while accepting: {exc}")
-                sleep(TLS_BACK_OFF_SECONDS)
-                continue
-            if exc.errno in _ENDED:
-                return None
-            if exc.errno in _EXHAUSTED:
-                journal.note(f"cannot accept: {exc}; trying again in {BACK_OFF_SECONDS} s")
-                sleep(BACK_OFF_SECONDS)
-            elif exc.errno not in _ONE_FAILED:
-                raise
-        else:
-            return client, address
-
-
-def _is_alive(sock: Any) -> bool:
-    """Tell whether an error of accepting was that of a client who left before TLS began."""
-    return is_tls(sock) and bool(
-        sock.getsockopt(stdlib_socket.SOL_SOCKET, stdlib_socket.SO_ACCEPTCONN)
-    )
-
-
-def _stop(connections: dict[int, tuple[list[Any], float]], journal: ServerLog) -> None:
-    """Tell all connections to close; a young one may still bring its first request."""
-    since = monotonic() - YOUNG_SECONDS
-    for connection, arrived in connections.values():
-        state = connection[2]
-        if state == STATE_IDLE and arrived > since:
-            connection[2] = STATE_LAST
-        else:
-            connection[2] = STATE_CLOSE
-            if state == STATE_IDLE and not _has_more(connection[1]):
-                _shut_down(connection, journal)
-    give_up = monotonic() + YOUNG_SECONDS
-    try:
-        with shielded():
-            while _young(connections) and monotonic() < give_up:
-                sleep(LOOK_SECONDS)
-    finally:
-        for connection in _young(connections):
-            connection[2] = STATE_CLOSE
-            _shut_down(connection, journal)
-
-
-def _young(connections: dict[int, tuple[list[Any], float]]) -> list[list[Any]]:
-    return [connection for connection, _ in connections.values() if connection[2] == STATE_LAST]
-
-
-def _shut_down(connection: list[Any], journal: ServerLog) -> None:
-    try:
-        shutdown_safe(connection[1])
-    except OSError as exc:
-        journal.detail(f"cannot shut down {connection[0]!r}: {exc}")
-
-
-def _has_more(sock: Any) -> bool:
-    """Tell whether a client has sent what has not been read."""
-    try:
-        return bool(peek(sock, 1, stdlib_socket.MSG_PEEK | stdlib_socket.MSG_DONTWAIT))
-    except OSError:
-        return False
+    """Run an `Acceptor` that nobody will stop by name."""
+    Acceptor(
+        sock,
+        process,
+        pool,
+        is_accepting=is_accepting,
+        socket_timeout=socket_timeout,
+        journal=journal,
+    ).run()

@@ -6,7 +6,7 @@ cut at the end of a run, so no way of reading can touch the next request on the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from eventlet._errors import EventletError
@@ -17,6 +17,7 @@ from eventlet._protocols.chunked import (
     check_trailer_line,
     parse_size_line,
 )
+from eventlet._protocols.refusals import ContentTooLarge
 from eventlet._server.response_head import format_fields
 
 __all__ = ["BodyTruncated", "ByteSource", "Input"]
@@ -70,6 +71,8 @@ class Input:
         headers_sent: the response has begun.
         should_send_hundred_continue: the client waits for an interim response.
         failure: the error that ended reading because of the client, None if there was none.
+        limit_bytes: a chunked body may be as long; None for any length.
+        lend: called before the socket is given away; None for nothing to do.
     """
 
     # What most requests never change stays on the class.
@@ -77,7 +80,10 @@ class Input:
     chunk_length = -1
     headers_sent = False
     failure: Exception | None = None
+    limit_bytes: int | None = None
+    lend: Callable[[], object] | None = None
     _continue_fields = b""
+    _announced = 0
 
     def __init__(
         self,
@@ -103,6 +109,7 @@ class Input:
 
         Raises:
             ChunkReadError: the client broke the chunked coding.
+            ContentTooLarge: it sends more chunks than it may.
             OSError: it closed too early, or its connection failed.
         """
         if length is None or length < 0:
@@ -219,6 +226,8 @@ class Input:
 
     def get_socket(self) -> Any:
         """Return the connection's socket, for protocols that take it over."""
+        if self.lend is not None:
+            self.lend()
         return self._sock
 
     # --- runs -----------------------------------------------------------------------------
@@ -252,7 +261,10 @@ class Input:
             size = parse_size_line(self.rfile.readline(MAX_SIZE_LINE))
             if size == 0:
                 self._read_trailer()
-        except (ChunkReadError, OSError) as exc:
+            self._announced += size
+            if self.limit_bytes is not None and self._announced > self.limit_bytes:
+                raise ContentTooLarge(self.limit_bytes)
+        except (ChunkReadError, ContentTooLarge, OSError) as exc:
             self.failure = exc
             raise
         self.chunk_length = size

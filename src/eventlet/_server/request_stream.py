@@ -6,9 +6,9 @@ pipelined request is ever given to the reader of a body.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from eventlet._protocols.head_collector import HeadCollector, HeadLimits
+from eventlet._server.limits import Limits
+from eventlet._server.patience import Patience, PatientSocket
 from eventlet._unpatched import monotonic
 
 __all__ = ["RECEIVE_BYTES", "RequestStream"]
@@ -16,56 +16,30 @@ __all__ = ["RECEIVE_BYTES", "RequestStream"]
 RECEIVE_BYTES = 65536  # asked of the kernel at once
 
 
-class ReceivingSocket(Protocol):
-    """What a connection's socket must do to be read from."""
-
-    def recv(self, bufsize: int, /) -> bytes: ...
-
-    def settimeout(self, value: float | None, /) -> None: ...
-
-
 class RequestStream:
     """Read heads and body bytes from one socket.
 
     Args:
-        sock: its time-out is set by us, before each wait that has one of its own.
+        sock: where they come from.
         limits: how long a head may be.
-        timeout: seconds that one receive may take, None for ever.
-        head_seconds: seconds a head may take from its first byte to its last.
+        patience: how long each wait may take; None for the defaults.
     """
 
-    __slots__ = (
-        "_data",
-        "_head_seconds",
-        "_limits",
-        "_pos",
-        "_recv",
-        "_short",
-        "_sock",
-        "_timeout",
-    )
+    __slots__ = ("_data", "_limits", "_patience", "_pos", "_recv", "_recv_body", "_short")
 
     def __init__(
-        self,
-        sock: ReceivingSocket,
-        limits: HeadLimits,
-        timeout: float | None = None,
-        head_seconds: float = 60.0,
+        self, sock: PatientSocket, limits: HeadLimits, patience: Patience | None = None
     ) -> None:
-        self._sock = sock
         self._recv = sock.recv
         self._limits = limits
         self._short = min(limits) - 4
-        self._timeout = timeout
-        self._head_seconds = head_seconds
+        self._patience = Patience(sock, Limits()) if patience is None else patience
+        self._recv_body = self._patience.receive
         self._data = b""
         self._pos = 0
 
-    def read_head(self, idle_seconds: float | None = None) -> bytes:
+    def read_head(self) -> bytes:
         """Wait for the next head.
-
-        Args:
-            idle_seconds: how long to wait for its first byte; None means the usual time-out.
 
         Returns:
             The head without its empty line, or nothing when the peer closed, be it between
@@ -77,12 +51,10 @@ class RequestStream:
         """
         data, pos = self._data, self._pos
         if pos == len(data):
-            if idle_seconds is None:
-                data = self._recv(RECEIVE_BYTES)
-            else:
-                self._sock.settimeout(idle_seconds)
-                data = self._recv(RECEIVE_BYTES)
-                self._sock.settimeout(self._timeout)
+            patience = self._patience
+            if patience.now != patience.idle:
+                patience.use(patience.idle)
+            data = self._recv(RECEIVE_BYTES)
             pos = 0
         end = data.find(b"\r\n\r\n", pos)
         # The usual case: a whole head at once, too short to break a limit.
@@ -97,9 +69,9 @@ class RequestStream:
         """Return from one to `size` bytes, or nothing when the peer closed."""
         if self._pos == len(self._data):
             if size >= RECEIVE_BYTES:
-                return self._recv(RECEIVE_BYTES)
+                return self._recv_body(RECEIVE_BYTES)
             self._data, self._pos = b"", 0
-            self._data = self._recv(RECEIVE_BYTES)
+            self._data = self._recv_body(RECEIVE_BYTES)
         start = self._pos
         data = self._data[start : start + size]
         self._pos = start + len(data)
@@ -117,7 +89,7 @@ class RequestStream:
             while left > 0:
                 if self._pos == len(self._data):
                     self._data, self._pos = b"", 0
-                    self._data = self._recv(RECEIVE_BYTES)
+                    self._data = self._recv_body(RECEIVE_BYTES)
                     if not self._data:
                         break
                 start = self._pos
@@ -138,20 +110,14 @@ class RequestStream:
     def _collect_head(self, data: bytes) -> bytes:
         """Gather a head that needs more than one look; the whole of it has one deadline."""
         collector = HeadCollector(self._limits)
-        deadline: float | None = None
+        patience = self._patience
+        deadline = None if patience.head is None else monotonic() + patience.head
         while data:
             found = collector.feed(data)
             if found is not None:
-                if deadline is not None:
-                    self._sock.settimeout(self._timeout)
+                patience.use(patience.standing)
                 head, self._data = found
                 return head
-            now = monotonic()
-            if deadline is None:
-                deadline = now + self._head_seconds
-            if now >= deadline:
-                raise TimeoutError(f"head not complete after {self._head_seconds} s")
-            left = deadline - now
-            self._sock.settimeout(left if self._timeout is None else min(left, self._timeout))
+            patience.use_for_head(deadline)
             data = self._recv(RECEIVE_BYTES)
         return b""

@@ -19,15 +19,17 @@ has it.
 
 from __future__ import annotations
 
+import errno
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Protocol
 
 from eventlet._protocols.chunked import LAST_CHUNK, encode_chunk
+from eventlet._server.file_wrapper import FilePart, find_part
 from eventlet._server.response_head import AppHead, InvalidResponse, ResponseStyle, date_line
 
-__all__ = ["Response", "SendingSocket"]
+__all__ = ["Response"]
 
 # What the length of a body means on the wire; see above.
 _UNDECIDED, _NONE, _BY_LENGTH, _CHUNKED, _BY_CLOSE = range(5)
@@ -36,13 +38,10 @@ _JOIN_BYTES = 65536  # bodies up to this size are sent together with the head
 _CHARSET = re.compile(r';[\t ]*charset[\t ]*=[\t ]*(?:"([^"]*)"|([^\s;"]+))', re.IGNORECASE)
 _CLOSE_LINE = b"Connection: close\r\n"
 
+# The file system, or the kind of socket, knows nothing of sendfile(2).
+_NO_SENDFILE = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
-
-
-class SendingSocket(Protocol):
-    """What a connection's socket must do to be written to."""
-
-    def sendall(self, data: bytes, /) -> Any: ...
 
 
 class RequestBody(Protocol):
@@ -57,7 +56,7 @@ class Response:
     """The answer to one request.
 
     Args:
-        sock: where it goes.
+        sendall: sends bytes to the client.
         style: what is the same for the whole connection.
         method: of the request.
         minor: minor version of the request.
@@ -86,7 +85,7 @@ class Response:
 
     def __init__(
         self,
-        sock: SendingSocket,
+        sendall: Callable[[bytes], Any],
         style: ResponseStyle,
         method: str,
         minor: int,
@@ -94,7 +93,7 @@ class Response:
         echoes_keep_alive: bool,
         body: RequestBody,
     ) -> None:
-        self._sendall = sock.sendall
+        self._sendall = sendall
         self._style = style
         self._method = method
         self._minor = minor
@@ -189,6 +188,55 @@ class Response:
                 gathered.clear()
                 size = 0
         return b"".join(gathered)
+
+    def send_file(self, file: Any, sendfile: Callable[[Any, int, int], int] | None) -> bool:
+        """Send what is left of a file as the whole body.
+
+        Args:
+            file: as the application gave it.
+            sendfile: sends `(file, offset, count)` and tells how much; None to read it.
+
+        Returns:
+            False where it is no file of a known length, or the body has begun; then nothing
+            was done.
+
+        Raises:
+            AssertionError: `start_response` was not called.
+            OSError: the client is gone.
+        """
+        part = None if self.is_begun else find_part(file)
+        if part is None:
+            return False
+        head = self._begin(part.size)
+        count = 0 if self._framing == _NONE else min(part.size, self._left)
+        if sendfile is not None and count > _JOIN_BYTES:
+            self._transmit(head, b"")
+            head = b""
+            count -= self._send_part(sendfile, part, count)
+        while count and (data := file.read(min(count, _JOIN_BYTES))):
+            self._transmit(head, self._frame(data))
+            head = b""
+            count -= len(data)
+        if head:
+            self._transmit(head, b"")
+        self._complain_if_short()
+        return True
+
+    def _send_part(
+        self, sendfile: Callable[[Any, int, int], int], part: FilePart, count: int
+    ) -> int:
+        """Send a part of a file without reading it; 0 where its file system cannot."""
+        try:
+            sent = sendfile(part.file, part.offset, count)
+        except OSError as exc:
+            if exc.errno in _NO_SENDFILE:
+                part.file.seek(part.offset)
+                return 0
+            self.failure = exc
+            raise
+        self.sent_bytes += sent
+        self._left -= sent
+        return sent
 
     def finish(self, rest: bytes) -> None:
         """Send what is left and end the body; sends the head if there was no body at all."""
@@ -303,6 +351,9 @@ class Response:
             if self._framing == _CHUNKED:
                 data += LAST_CHUNK
         self._transmit(head, data)
+        self._complain_if_short()
+
+    def _complain_if_short(self) -> None:
         if self._left:
             self.complaint = f"the body is {self._left} bytes shorter than its Content-Length"
         if self.complaint is not None:

@@ -81,6 +81,18 @@ def wsgi_server(stage: Stage) -> Wait:
     return Wait(call, complete, spent=True, close=partial(_close_last, listeners))
 
 
+@park(wsgi.Server.serve)
+def wsgi_server_that_is_told_to_end(stage: Stage) -> Wait:
+    servers: list[wsgi.Server] = []
+
+    def call() -> None:
+        listener = stage.keep(listen(("127.0.0.1", 0)))
+        servers.append(wsgi.Server(listener, listener.getsockname(), _hello, log_output=False))
+        servers[-1].serve()
+
+    return Wait(call, lambda: servers[-1].stop(None), spent=True)
+
+
 def _close_last(listeners: list[Any]) -> None:
     listeners[-1].close()
 

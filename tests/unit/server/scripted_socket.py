@@ -29,6 +29,10 @@ class ScriptedSocket:
             raise self.send_error
         self.sent.append(data)
 
+    def send(self, data: bytes) -> int:
+        self.sendall(data)
+        return len(data)
+
     def settimeout(self, value: float | None) -> None:
         self.timeouts.append(value)
 

@@ -17,7 +17,7 @@ import trustme
 from eventlet import wsgi
 from eventlet._core.scope import CancelScope
 from eventlet._server.access_log import ServerLog
-from eventlet._server.listener import accept_connections
+from eventlet._server.listener import Acceptor
 from eventlet.green import ssl as green_ssl
 from eventlet.greenio import GreenSocket
 from eventlet.greenpool import GreenPool
@@ -116,10 +116,8 @@ def test_a_silent_client_is_closed_after_the_socket_time_out() -> None:
     assert re.search(r"^\(\d+\) timed out \('127.0.0.1', \d+\)$", site.log.text, re.MULTILINE)
 
 
-def test_a_slow_head_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eventlet._server.connection.HEAD_SECONDS", 0.1)
-
-    with Site(hello) as site, site.connect() as sock:
+def test_a_slow_head_has_a_deadline() -> None:
+    with Site(hello, limits=wsgi.Limits(head_timeout=0.1)) as site, site.connect() as sock:
 
         def dribble() -> None:
             for i in range(1000):
@@ -353,14 +351,14 @@ def accept_all(*events: Any) -> tuple[int, str, Listener]:
     served: list[Any] = []
     lines = Lines()
     listener = Listener(*events)
-    accept_connections(
+    Acceptor(
         listener,
         served.append,
         GreenPool(10),
         is_accepting=lambda: True,
         socket_timeout=None,
         journal=ServerLog(wsgi.get_logger(lines, True), 7),
-    )
+    ).run()
     return len(served), lines.text, listener
 
 

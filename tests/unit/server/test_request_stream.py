@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from eventlet._protocols.head_collector import HeadLimits
 from eventlet._protocols.refusals import BadRequest, HeaderLineTooLong
+from eventlet._server.limits import Limits
+from eventlet._server.patience import Patience
 from eventlet._server.request_stream import RECEIVE_BYTES, RequestStream
 
 from tests.unit.server.scripted_socket import ScriptedSocket
@@ -13,8 +17,14 @@ END = b"\r\n\r\n"
 LIMITS = HeadLimits()
 
 
-def stream_of(*pieces: bytes | BaseException, **options: float) -> RequestStream:
-    return RequestStream(ScriptedSocket(pieces), LIMITS, **options)
+def stream_of(*pieces: bytes | BaseException) -> RequestStream:
+    return RequestStream(ScriptedSocket(pieces), LIMITS)
+
+
+def patient(
+    sock: ScriptedSocket, standing: float | None = None, idle: float | None = None, **limits: Any
+) -> RequestStream:
+    return RequestStream(sock, LIMITS, Patience(sock, Limits(**limits), standing, idle))
 
 
 # --- heads --------------------------------------------------------------------------------
@@ -77,25 +87,36 @@ def test_a_long_head_within_its_limits_is_read() -> None:
 def test_waiting_for_a_request_has_its_own_time_out() -> None:
     sock = ScriptedSocket([HEAD + END])
 
-    RequestStream(sock, LIMITS, timeout=7.0).read_head(idle_seconds=3.0)
+    patient(sock, 7.0, idle=3.0).read_head()
 
-    assert sock.timeouts == [3.0, 7.0]
+    assert sock.timeouts == [3.0]
 
 
-def test_a_request_that_was_there_already_needs_no_time_out() -> None:
-    sock = ScriptedSocket([HEAD + END + HEAD + END])
-    stream = RequestStream(sock, LIMITS, timeout=7.0)
-    stream.read_head(idle_seconds=3.0)
+def test_the_idle_time_out_is_set_once_for_one_request_after_another() -> None:
+    sock = ScriptedSocket([HEAD + END] * 3)
+    stream = patient(sock, 7.0, idle=3.0)
 
-    stream.read_head(idle_seconds=3.0)
+    for _ in range(3):
+        stream.read_head()
 
-    assert sock.timeouts == [3.0, 7.0]
+    assert sock.timeouts == [3.0]
+
+
+def test_a_body_does_not_have_the_time_out_of_the_idle_wait() -> None:
+    sock = ScriptedSocket([HEAD + END, b"body", HEAD + END])
+    stream = patient(sock, 7.0, idle=3.0)
+
+    stream.read_head()
+    stream.read1(10)
+    stream.read_head()
+
+    assert sock.timeouts == [3.0, 7.0, 3.0]
 
 
 def test_a_head_in_pieces_has_one_deadline() -> None:
     sock = ScriptedSocket([HEAD[:5], HEAD[5:], END])
 
-    RequestStream(sock, LIMITS, timeout=None, head_seconds=9.0).read_head()
+    patient(sock, head_timeout=9.0).read_head()
 
     waits = [seconds for seconds in sock.timeouts if seconds is not None]
     assert len(waits) == 2
@@ -103,9 +124,17 @@ def test_a_head_in_pieces_has_one_deadline() -> None:
     assert sock.timeouts[-1] is None
 
 
+def test_a_head_may_have_no_deadline() -> None:
+    sock = ScriptedSocket([HEAD[:5], HEAD[5:], END])
+
+    patient(sock, head_timeout=None).read_head()
+
+    assert sock.timeouts == []
+
+
 def test_a_head_that_takes_too_long_times_out() -> None:
     with pytest.raises(TimeoutError):
-        stream_of(HEAD, END, head_seconds=0.0).read_head()
+        patient(ScriptedSocket([HEAD, END]), head_timeout=0.0).read_head()
 
 
 # --- pieces ---------------------------------------------------------------------------------

@@ -244,6 +244,7 @@ def test_the_environ_of_a_request() -> None:
         "eventlet.posthooks": [],
     }
     objects = {"wsgi.input", "eventlet.input", "wsgi.errors", "eventlet.set_idle", "headers_raw"}
+    objects |= {"wsgi.file_wrapper"}
     assert {k: v for k, v in environ.items() if k not in objects} == expected
     assert objects <= environ.keys()
     assert environ["wsgi.input"] is environ["eventlet.input"]
@@ -370,7 +371,7 @@ def test_the_next_pipelined_request_is_never_touched(read: Any) -> None:
 def test_an_unread_body_that_is_too_long_closes_the_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("eventlet._server.connection.DRAIN_BYTES", 10)
+    monkeypatch.setattr("eventlet._server.answering.DRAIN_BYTES", 10)
     request = b"POST / HTTP/1.1\r\nContent-Length: 11\r\n\r\nGET / HTTP/1.1\r\n\r\n"
 
     with Site(reading(lambda body: None)) as site:

@@ -44,7 +44,9 @@ class Answer:
         self.sock = ScriptedSocket()
         self.request = Body(held_back)
         style = ResponseStyle(version, capitalize, keep_alive_seconds)
-        self.response = Response(self.sock, style, method, minor, keep_alive, echo, self.request)
+        self.response = Response(
+            self.sock.sendall, style, method, minor, keep_alive, echo, self.request
+        )
 
     @property
     def raw(self) -> bytes:

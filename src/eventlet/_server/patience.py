@@ -1,0 +1,150 @@
+"""The time-outs of one connection: each kind of waiting has its own, the socket has one.
+
+Setting a socket's time-out costs as much as a system call, so it is set only where it has to
+change: while requests and responses go out in one piece, it stays at that of the idle wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from eventlet._server.limits import Limits
+from eventlet._unpatched import monotonic
+
+__all__ = ["WINDOW_BYTES", "Patience", "PatientSocket"]
+
+WINDOW_BYTES = 65536  # of a body or a response; each has the whole time again
+_UNKNOWN: float = -1.0
+
+
+class PatientSocket(Protocol):
+    """What a connection's socket must do."""
+
+    def recv(self, bufsize: int, /) -> bytes: ...
+
+    def send(self, data: bytes, /) -> int: ...
+
+    def sendall(self, data: bytes, /) -> Any: ...
+
+    def settimeout(self, value: float | None, /) -> None: ...
+
+
+class Patience:
+    """Wait for one client as long as it is allowed to keep us waiting.
+
+    Args:
+        sock: its time-out is ours to set.
+        limits: see there; None instead of a number stands for `standing`.
+        standing: seconds one operation may take, None for ever; `sock` is set to it.
+        idle: seconds to wait for a request, before `limits.idle_timeout`.
+
+    Attributes:
+        standing: as given.
+        now: what the socket's time-out is.
+        idle: seconds to wait for a request.
+        head: seconds that a head may take.
+        is_plain: one time-out will do for everything but heads.
+        sendall: send bytes, as long as they may take.
+        receive: receive a piece of a body, as long as that may take.
+    """
+
+    sendall: Callable[[bytes], Any]
+
+    def __init__(
+        self,
+        sock: PatientSocket,
+        limits: Limits,
+        standing: float | None = None,
+        idle: float | None = None,
+    ) -> None:
+        self._sock = sock
+        self._recv = sock.recv
+        self._set = sock.settimeout
+        self.standing = self.now = standing
+        if idle is None:
+            idle = limits.idle_timeout
+        self.idle = standing if idle is None else idle
+        self.head = limits.head_timeout
+        self._body = limits.body_timeout
+        self._body_left, self._body_bytes = self._body, 0
+        self._write = standing if limits.write_timeout is None else limits.write_timeout
+        # Who has one time-out for everything needs none of this.
+        self.is_plain = self._write == self.idle == standing and self._body is None
+        self.sendall = sock.sendall if self.is_plain else self._send_patiently
+
+    def use(self, seconds: float | None) -> None:
+        """Let the socket's next operation take so long."""
+        if seconds != self.now:
+            self._set(seconds)
+            self.now = seconds
+
+    def use_for_head(self, deadline: float | None) -> None:
+        """Let the next operation take until a deadline, on the monotonic clock, at most.
+
+        Raises:
+            TimeoutError: it has passed.
+        """
+        seconds = self.standing
+        if deadline is not None:
+            left = deadline - monotonic()
+            if left <= 0:
+                raise TimeoutError(f"head not complete after {self.head} s")
+            seconds = left if seconds is None else min(left, seconds)
+        self.use(seconds)
+
+    def release(self) -> None:
+        """Give the socket to somebody else: back to the time-out it is meant to have."""
+        self.use(self.standing)
+        if not self.is_plain:
+            self.now = _UNKNOWN  # it may be set by then
+
+    def begin_body(self) -> None:
+        """Count from the beginning of a body."""
+        self._body_left, self._body_bytes = self._body, 0
+
+    def receive(self, size: int) -> bytes:
+        """Receive at most `size` bytes of a body."""
+        left = self._body_left
+        if left is None:
+            if self.now != self.standing:
+                self.use(self.standing)
+            return self._recv(size)
+        began = monotonic()
+        self.use(left if self.standing is None else min(left, self.standing))
+        data = self._recv(size)
+        self._body_bytes += len(data)
+        if self._body_bytes >= WINDOW_BYTES:
+            self.begin_body()
+        else:
+            self._body_left = max(left - (monotonic() - began), 0.001)
+        return data
+
+    def _send_patiently(self, data: bytes) -> None:
+        # What goes out at once waits for nothing, so no time-out needs to be set.
+        sent = self._sock.send(data)
+        if sent == len(data):
+            return
+        view = memoryview(data)[sent:]
+        self.use(self._write)
+        while view:
+            self._sock.sendall(view[:WINDOW_BYTES])  # type: ignore[arg-type]  # bytes-like
+            view = view[WINDOW_BYTES:]
+
+    def sendfile(self, file: Any, offset: int, count: int) -> int:
+        """Have the kernel send a part of a file; return how many bytes it sent.
+
+        Fewer than asked for where the file has become shorter.
+        """
+        sock: Any = self._sock
+        if self.is_plain:
+            sent: int = sock.sendfile(file, offset, count)
+            return sent
+        self.use(self._write)
+        total = 0
+        while total < count:
+            sent = sock.sendfile(file, offset + total, min(count - total, WINDOW_BYTES))
+            if not sent:
+                break
+            total += sent
+        return total

@@ -1,0 +1,245 @@
+"""`wsgi.file_wrapper`: files as bodies."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import socket
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from eventlet import wsgi
+from eventlet.green import ssl as green_ssl
+from eventlet.greenio import GreenSocket
+from eventlet.timeout import Timeout
+
+from tests.unit.server.site import PATIENCE, Reply, Site, listen, parse_replies, read_to_end
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+BIG = os.urandom(1024) * 3000
+
+
+@pytest.fixture
+def big(tmp_path: Path) -> Path:
+    path = tmp_path / "big"
+    path.write_bytes(BIG)
+    return path
+
+
+@pytest.fixture
+def sendfiles(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of bytes that were sent without being read."""
+    sent: list[int] = []
+    original = GreenSocket.sendfile
+
+    def spy(self: GreenSocket, file: Any, offset: int = 0, count: int | None = None) -> int:
+        sent.append(original(self, file, offset, count))
+        return sent[-1]
+
+    monkeypatch.setattr(GreenSocket, "sendfile", spy)
+    return sent
+
+
+class Files:
+    """Answers with a file; `opens` makes it, and each is closed in the end."""
+
+    def __init__(self, opens: Callable[[], Any], *headers: tuple[str, str]) -> None:
+        self.opens = opens
+        self.headers = list(headers)
+        self.opened: list[Any] = []
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", self.headers)
+        self.opened.append(self.opens())
+        return environ["wsgi.file_wrapper"](self.opened[-1], 1000)
+
+
+def opened_at(path: Path, position: int) -> Any:
+    file = path.open("rb")
+    file.seek(position)
+    return file
+
+
+def fetch(app: Files, request: bytes = GET * 2, *methods: str, **options: Any) -> list[Reply]:
+    with Site(app, **options) as site:
+        replies = site.replies(request, *methods)
+    assert all(file.closed for file in app.opened)
+    assert "Traceback" not in site.log.text
+    return replies
+
+
+def test_a_file_is_sent_by_the_kernel_with_its_length(big: Path, sendfiles: list[int]) -> None:
+    replies = fetch(Files(lambda: big.open("rb")))
+
+    assert [reply.body == BIG for reply in replies] == [True, True]
+    assert replies[0].headers["Content-Length"] == str(len(BIG))
+    assert sendfiles == [len(BIG)] * 2
+
+
+def test_a_file_is_sent_from_its_position_on(big: Path, sendfiles: list[int]) -> None:
+    replies = fetch(Files(lambda: opened_at(big, 1_000_000)))
+
+    assert [reply.body == BIG[1_000_000:] for reply in replies] == [True, True]
+    assert sum(sendfiles) == 2 * (len(BIG) - 1_000_000)
+
+
+def test_no_more_than_the_length_is_sent(big: Path, sendfiles: list[int]) -> None:
+    replies = fetch(Files(lambda: opened_at(big, 10), ("Content-Length", "100000")))
+
+    assert [reply.body == BIG[10:100_010] for reply in replies] == [True, True]
+    assert sendfiles == [100_000] * 2
+
+
+def test_a_file_shorter_than_its_length_ends_the_connection(big: Path) -> None:
+    app = Files(lambda: opened_at(big, 1000), ("Content-Length", str(len(BIG))))
+    with Site(app) as site:
+        raw = site.exchange(GET * 2)
+
+    assert raw.endswith(BIG[-1000:])
+    assert raw.count(b"HTTP/1.1 200") == 1
+    assert "1000 bytes shorter than its Content-Length" in site.log.text
+
+
+def test_a_small_file_goes_out_with_the_head(tmp_path: Path, sendfiles: list[int]) -> None:
+    small = tmp_path / "small"
+    small.write_bytes(b"small")
+
+    replies = fetch(Files(lambda: small.open("rb")))
+
+    assert [reply.body for reply in replies] == [b"small"] * 2
+    assert sendfiles == []
+
+
+def test_an_empty_file_and_one_that_is_read_to_its_end(tmp_path: Path, big: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.touch()
+
+    for path, position in ((empty, 0), (big, len(BIG)), (big, 2 * len(BIG))):
+        replies = fetch(Files(lambda p=path, at=position: opened_at(p, at)))  # type: ignore[misc]
+        assert [reply.body for reply in replies] == [b"", b""]
+        assert replies[0].headers["Content-Length"] == "0"
+
+
+def test_head_sends_no_byte_of_a_file(big: Path, sendfiles: list[int]) -> None:
+    replies = fetch(Files(lambda: big.open("rb")), b"HEAD / HTTP/1.1\r\n\r\n" + GET, "HEAD", "GET")
+
+    assert replies[0].body == b""
+    assert replies[1].body == BIG
+    assert sendfiles == [len(BIG)]
+
+
+def test_what_is_no_file_of_the_system_is_read() -> None:
+    (reply,) = fetch(Files(lambda: io.BytesIO(b"memory")), GET)
+
+    assert reply.body == b"memory"
+    assert reply.headers["Transfer-Encoding"] == "chunked"
+
+
+def test_a_pipe_is_read() -> None:
+    def opens() -> Any:
+        reader, writer = os.pipe()
+        os.write(writer, b"from a pipe")
+        os.close(writer)
+        return open(reader, "rb")
+
+    (reply,) = fetch(Files(opens), GET)
+
+    assert reply.body == b"from a pipe"
+
+
+def test_version_1_0_learns_the_length_too(big: Path) -> None:
+    (reply,) = fetch(Files(lambda: big.open("rb")), b"GET / HTTP/1.0\r\n\r\n")
+
+    assert reply.body == BIG
+    assert reply.headers["Content-Length"] == str(len(BIG))
+
+
+def test_a_file_system_that_knows_no_sendfile(big: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> int:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(GreenSocket, "sendfile", refuse)
+
+    (reply,) = fetch(Files(lambda: opened_at(big, 5)), GET)
+
+    assert reply.body == BIG[5:]
+
+
+def test_a_file_after_a_written_beginning_is_read(big: Path) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", [])(b"first ")
+        return environ["wsgi.file_wrapper"](big.open("rb"))
+
+    with Site(app) as site:
+        assert site.reply(GET).body == b"first " + BIG
+
+
+def test_a_file_through_a_middleware_is_read(big: Path) -> None:
+    files = Files(lambda: big.open("rb"))
+
+    def middleware(environ: dict[str, Any], start_response: Any) -> Any:
+        result = files(environ, start_response)
+        try:
+            for block in result:
+                yield block[::-1]
+        finally:
+            result.close()
+
+    with Site(middleware) as site:
+        body = site.reply(GET).body
+    assert len(body) == len(BIG)
+    assert files.opened[0].closed
+
+
+def test_a_client_that_leaves_in_the_midst_of_a_file(big: Path) -> None:
+    app = Files(lambda: big.open("rb"))
+    with Site(app) as site:
+        with site.connect() as sock:
+            sock.sendall(GET)
+            sock.recv(100)
+        assert site.reply(GET).body == BIG
+
+    assert [file.closed for file in app.opened] == [True, True]
+    assert "Traceback" not in site.log.text
+
+
+def test_a_file_is_sent_with_patience(big: Path, sendfiles: list[int]) -> None:
+    app = Files(lambda: big.open("rb"))
+    (reply,) = fetch(app, GET, limits=wsgi.Limits(write_timeout=5.0, idle_timeout=1.0))
+
+    assert reply.body == BIG
+    assert len(sendfiles) > 10
+
+
+def test_under_tls_a_file_is_read(big: Path, sendfiles: list[int]) -> None:
+    authority = trustme.CA()
+    server_side = green_ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(server_side)
+    client_side = green_ssl.create_default_context()
+    authority.configure_trust(client_side)
+    listener = server_side.wrap_socket(listen(), server_side=True, do_handshake_on_connect=False)
+
+    with Site(Files(lambda: opened_at(big, 7)), listener) as site, Timeout(PATIENCE):
+        plain = GreenSocket()
+        plain.connect(site.address)
+        with client_side.wrap_socket(plain, server_hostname="localhost") as sock:
+            sock.sendall(GET.replace(b"Host", b"Connection: close\r\nHost"))
+            (reply,) = parse_replies(read_to_end(sock))
+
+    assert reply.body == BIG[7:]
+    assert reply.headers["Content-Length"] == str(len(BIG) - 7)
+    assert sendfiles == []
+
+
+def test_over_a_unix_socket(big: Path, tmp_path: Path, sendfiles: list[int]) -> None:
+    listener = listen(socket.AF_UNIX, str(tmp_path / "socket"))
+    with Site(Files(lambda: big.open("rb")), listener) as site:
+        assert site.reply(GET).body == BIG
+
+    assert sendfiles == [len(BIG)]

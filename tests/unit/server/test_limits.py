@@ -1,0 +1,194 @@
+"""What one client may take: time and bytes."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from eventlet import wsgi
+from eventlet._server.limits import Limits
+from eventlet._server.patience import WINDOW_BYTES, Patience
+from eventlet.greenthread import sleep
+
+from tests.unit.server.scripted_socket import ScriptedSocket
+from tests.unit.server.site import Site, parse_replies, read_to_end, read_until
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def echo(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    body = environ["wsgi.input"].read()
+    start_response("200 OK", [])
+    return [b"%d bytes" % len(body)]
+
+
+def never_asked(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    raise AssertionError("the request should have been refused")
+
+
+# --- time --------------------------------------------------------------------------------------
+
+
+def test_the_idle_time_out_bounds_each_wait_for_a_request() -> None:
+    with Site(echo, limits=Limits(idle_timeout=0.1)) as site, site.connect() as sock:
+        for _ in range(2):
+            sleep(0.06)
+            sock.sendall(GET)
+            read_until(sock, b"0 bytes")
+        assert read_to_end(sock) == b""
+
+
+def test_a_number_for_keepalive_comes_before_the_idle_time_out() -> None:
+    limits = Limits(idle_timeout=60)
+    with Site(echo, keepalive=0.05, limits=limits) as site, site.connect() as sock:
+        assert read_to_end(sock) == b""
+
+
+def test_a_body_that_does_not_come_is_a_408() -> None:
+    with Site(echo, limits=Limits(body_timeout=0.05)) as site, site.connect() as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\n12345")
+        (reply,) = parse_replies(read_to_end(sock))
+
+    assert reply.status == 408
+    assert "Traceback" not in site.log.text
+
+
+def test_a_body_that_trickles_is_a_408() -> None:
+    with Site(echo, limits=Limits(body_timeout=0.1)) as site, site.connect() as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n")
+        for _ in range(30):
+            try:
+                sock.sendall(b"x")
+            except OSError:
+                break
+            sleep(0.01)
+        (reply,) = parse_replies(read_to_end(sock))
+
+    assert reply.status == 408
+
+
+def test_the_time_for_a_body_begins_anew_with_each_window() -> None:
+    now = ScriptedSocket([b"x" * WINDOW_BYTES, b"y", b"z"])
+    patience = Patience(now, Limits(body_timeout=5.0))
+
+    for _ in range(3):
+        patience.receive(WINDOW_BYTES)
+
+    assert now.timeouts[0] == 5.0
+    assert len(now.timeouts) > 1
+    assert all(4.0 < seconds < 5.0 for seconds in now.timeouts[1:] if seconds)
+
+
+def test_a_client_that_takes_no_response_is_given_up() -> None:
+    def big(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        yield b"x" * 20_000_000
+
+    with Site(big, limits=Limits(write_timeout=0.05)) as site, site.connect() as sock:
+        sock.sendall(GET)
+        sleep(0.3)
+        assert len(read_to_end(sock)) < 20_000_000
+    assert "timed out" in site.log.text
+
+
+def test_a_client_that_takes_a_little_at_a_time_is_served() -> None:
+    def big(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [("Connection", "close")])
+        yield b"x" * 3_000_000
+
+    limits = Limits(write_timeout=0.2, idle_timeout=5.0)
+    with Site(big, limits=limits) as site, site.connect() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        sock.sendall(GET)
+        taken = 0
+        while data := sock.recv(200_000):
+            taken += len(data)
+            sleep(0.005)
+
+    assert taken > 3_000_000
+
+
+def test_a_response_that_goes_out_at_once_costs_no_change_of_the_time_out() -> None:
+    sock = ScriptedSocket()
+    patience = Patience(sock, Limits(write_timeout=1.0, idle_timeout=2.0))
+
+    patience.sendall(b"whole")
+
+    assert sock.sent == [b"whole"]
+    assert sock.timeouts == []
+
+
+def test_the_socket_is_given_away_with_the_time_out_it_is_meant_to_have() -> None:
+    seen = []
+
+    def takes_over(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        seen.append(environ["eventlet.input"].get_socket().gettimeout())
+        return echo(environ, start_response)
+
+    for socket_timeout in (None, 7.0):
+        limits = Limits(idle_timeout=3.0, write_timeout=2.0)
+        with Site(takes_over, limits=limits, socket_timeout=socket_timeout) as site:
+            assert site.reply(GET).status == 200
+
+    assert seen == [None, 7.0]
+
+
+# --- bytes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limits", "head", "status"),
+    [
+        (Limits(request_line_bytes=20), b"GET /" + b"a" * 20 + b" HTTP/1.1", 414),
+        (Limits(header_line_bytes=20), b"GET / HTTP/1.1\r\nX: " + b"a" * 20, 400),
+        (Limits(headers_bytes=30), b"GET / HTTP/1.1" + b"\r\nX: 45678" * 4, 400),
+        (Limits(header_count=3), b"GET / HTTP/1.1" + b"\r\nX: 45678" * 4, 431),
+        (Limits(requires_host=True), b"GET / HTTP/1.1\r\nX: y", 400),
+        (Limits(body_bytes=9), b"POST / HTTP/1.1\r\nContent-Length: 10", 413),
+    ],
+)
+def test_a_request_over_a_limit_is_refused(limits: Limits, head: bytes, status: int) -> None:
+    with Site(never_asked, limits=limits) as site:
+        (reply,) = site.replies(head + b"\r\n\r\n")
+
+    assert reply.status == status
+
+
+@pytest.mark.parametrize(
+    ("limits", "head"),
+    [
+        (Limits(header_count=300), b"GET / HTTP/1.1" + b"\r\nX: 45678" * 300),
+        (Limits(header_line_bytes=20000), b"GET / HTTP/1.1\r\nX: " + b"a" * 15000),
+        (Limits(requires_host=True), b"GET / HTTP/1.0\r\nX: y"),
+        (Limits(requires_host=True), b"GET / HTTP/1.1\r\nHost: a"),
+    ],
+)
+def test_a_request_within_the_limits_is_served(limits: Limits, head: bytes) -> None:
+    with Site(echo, limits=limits) as site:
+        assert site.reply(head + b"\r\n\r\n").status == 200
+
+
+@pytest.mark.parametrize(("size", "status"), [(10, 200), (11, 413)])
+def test_chunks_count_together(size: int, status: int) -> None:
+    chunks = b"1\r\nx\r\n" * size + b"0\r\n\r\n"
+    head = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with Site(echo, limits=Limits(body_bytes=10)) as site:
+        (reply,) = site.replies(head + chunks)
+
+    assert reply.status == status
+    assert "Traceback" not in site.log.text
+
+
+def test_nobody_is_told_to_continue_with_a_body_that_is_too_long() -> None:
+    head = b"POST / HTTP/1.1\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\n"
+    with Site(never_asked, limits=Limits(body_bytes=10)) as site:
+        raw = site.exchange(head)
+
+    assert raw.startswith(b"HTTP/1.0 413 Content Too Large\r\n")
+
+
+def test_the_limits_are_public() -> None:
+    assert wsgi.Limits is Limits
