@@ -1,13 +1,15 @@
 """What the code of `subprocess` needs beyond green imports, and how the real one gets both."""
 
+import inspect
 import warnings
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
 from functools import wraps
 from typing import Any
 
 from eventlet._core.scope import shielded
 from eventlet.greenio.pipes import GreenPipe
+from eventlet.greenio.records import lend
 
 __all__ = ["accept_interval", "end_when_interrupted", "note_kill", "open_pipe"]
 __all__ += ["reap_what_was_killed", "unite"]
@@ -52,10 +54,14 @@ def end_when_interrupted(ordinary: Callable[..., None]) -> Callable[..., None]:
 
     It waits until the child has begun with its program. Nobody could reap a child whose
     object was never handed out, so that is ended. A cancelled scope is told at the next park.
+    Green pipes and sockets that the child gets are lent to it.
     """
+    look_up = inspect.signature(ordinary).bind
 
     @wraps(ordinary)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - as below
+        with suppress(TypeError):  # the call says what is wrong
+            _lend_files(look_up(self, *args, **kwargs).arguments)
         with shielded():
             try:
                 ordinary(self, *args, **kwargs)
@@ -66,6 +72,15 @@ def end_when_interrupted(ordinary: Callable[..., None]) -> Callable[..., None]:
                 raise
 
     return __init__
+
+
+def _lend_files(arguments: Mapping[str, Any]) -> None:
+    """Lend a child the files that it gets by the arguments of `Popen`."""
+    given = [arguments.get(name) for name in ("stdin", "stdout", "stderr")]
+    for file in (*given, *arguments.get("pass_fds", ())):
+        number = file if isinstance(file, int) or file is None else file.fileno()
+        if number is not None and number >= 0:
+            lend(number)
 
 
 def note_kill(ordinary: Callable[..., None]) -> Callable[..., None]:

@@ -1,8 +1,9 @@
 """Green pipes: file objects whose reads and writes park only the calling green thread.
 
 `O_NONBLOCK` belongs to the open file description, which shells and children share. So it is
-never set on descriptors 0 to 2 nor on inheritable ones: those are polled before each read,
-and written in pieces of at most PIPE_BUF bytes, which a ready pipe takes without blocking.
+never set on descriptors 0 to 2 nor on inheritable ones, and taken back from one that a child
+gets (`records.lend`): those are polled before each read, and written in pieces of at most
+PIPE_BUF bytes, which a ready pipe takes without blocking.
 Regular files are always ready and go straight to the kernel.
 """
 
@@ -46,7 +47,7 @@ class GreenFileIO(io.RawIOBase):
         kind = os.fstat(fd).st_mode
         self._direct = stat.S_ISREG(kind) or stat.S_ISDIR(kind) or stat.S_ISBLK(kind)
         self._records = Records(fd)
-        self._polite = not self._direct and not _make_nonblocking(fd)
+        self._records.lent = not self._direct and not _make_nonblocking(fd)
 
     @property
     def mode(self) -> str:
@@ -155,10 +156,9 @@ class GreenFileIO(io.RawIOBase):
 
     def _wait_and_read(self, size: int) -> bytes:
         fd = self.fileno()
-        if self._polite:
-            get_hub().wait_foreign(fd, read=True)
-            return os_read(fd, size)
         while True:
+            if self._records.lent:
+                return self._read_politely(size)
             record = self._records.here()
             if spend_budget(record):
                 self.fileno()  # closed meanwhile?
@@ -174,10 +174,9 @@ class GreenFileIO(io.RawIOBase):
 
     def _wait_and_write(self, view: memoryview) -> int:
         fd = self.fileno()
-        if self._polite:
-            get_hub().wait_foreign(fd, write=True)
-            return os_write(fd, view[:PIPE_BUF])
         while True:
+            if self._records.lent:
+                return self._write_politely(view[:PIPE_BUF])
             record = self._records.here()
             if spend_budget(record):
                 self.fileno()
@@ -187,6 +186,24 @@ class GreenFileIO(io.RawIOBase):
                 except BlockingIOError:
                     record.can_write = False
             record.wait_write()
+
+    # -- the same for a file whose mode is others' too ------------------------------------
+
+    def _read_politely(self, size: int) -> bytes:
+        while True:
+            get_hub().wait_foreign(self.fileno(), read=True)
+            try:
+                return os_read(self.fileno(), size)
+            except BlockingIOError:
+                continue  # not blocking after all, and somebody else took it
+
+    def _write_politely(self, piece: memoryview) -> int:
+        while True:
+            get_hub().wait_foreign(self.fileno(), write=True)
+            try:
+                return os_write(self.fileno(), piece)
+            except BlockingIOError:
+                continue
 
 
 def _make_nonblocking(fd: int) -> bool:

@@ -1,14 +1,15 @@
 """The descriptor records of one file: one on each hub that uses it."""
 
 from os import fstat
+from typing import Protocol
 from weakref import ref
 
 from eventlet._core.current import existing_hub, get_hub
 from eventlet._core.descriptor import Descriptor
 from eventlet._core.hub import Hub
-from eventlet._unpatched import get_blocking, get_ident
+from eventlet._unpatched import get_blocking, get_ident, set_blocking
 
-__all__ = ["Records", "give_away", "in_green_use"]
+__all__ = ["Records", "give_away", "in_green_use", "lend"]
 
 _newest: "dict[int, ref[Records]]" = {}
 """Who used a descriptor number last; may be gone."""
@@ -17,19 +18,31 @@ _given_away: dict[int, tuple[int, int]] = {}
 """The files (device, inode) that left us in our mode and not their program's, by number."""
 
 
+class Lender(Protocol):
+    """An object that sets the mode of its file again before its next call."""
+
+    def forget_mode(self) -> None: ...
+
+
 class Records:
     """Finds the record of this OS thread's hub, and closes them all together.
 
     Args:
         fd: descriptor number.
         exact: whether a short read proves that there is no more (TCP only).
+
+    Attributes:
+        lent: others have the file and rely on its blocking mode: it is polled before each call.
+        owner: who is told when the file is lent, in place of polling.
     """
 
-    __slots__ = ("__weakref__", "_all", "_home", "exact", "fd")
+    __slots__ = ("__weakref__", "_all", "_home", "exact", "fd", "lent", "owner")
 
     def __init__(self, fd: int, exact: bool = False) -> None:
         self.fd = fd
         self.exact = exact
+        self.lent = False
+        self.owner: ref[Lender] | None = None
         self._home: Descriptor | None = None
         self._all: tuple[Descriptor, ...] = ()
         _newest[fd] = ref(self)
@@ -107,6 +120,35 @@ def in_green_use(fd: int) -> bool:
     if records is not None:
         return not records.recycled
     return fd in _given_away and _given_away[fd] == _identity(fd)
+
+
+def lend(fd: int) -> None:
+    """Give a file that a child process will have the mode that programs expect: blocking.
+
+    Only where its mode is ours. The mode belongs to all numbers of an open file, here and in
+    the child, so from now on we poll before each call.
+    """
+    try:
+        if fd < 0 or get_blocking(fd) or not in_green_use(fd):
+            return
+        set_blocking(fd, True)
+        lent = _identity(fd)
+    except OSError:
+        return  # it is closed, as whoever uses it will find
+    for number, newest in tuple(_newest.items()):
+        records = newest()
+        if records is None or records.recycled:
+            continue
+        try:
+            if _identity(number) != lent or not get_blocking(number):
+                continue  # the other end of a pipe has the same identity, and its own mode
+        except OSError:
+            continue  # closed behind our back
+        owner = None if records.owner is None else records.owner()
+        if owner is None:
+            records.lent = True
+        else:
+            owner.forget_mode()
 
 
 def _identity(fd: int) -> tuple[int, int]:

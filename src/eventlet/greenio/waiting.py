@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from functools import cache
 from typing import Any, Self, SupportsIndex
+from weakref import ref
 
 import eventlet.hubs as hubs
 from eventlet._core.current import existing_hub
@@ -109,7 +110,14 @@ class WaitingSocket(real_socket):
         records = self._records
         if records is None:
             self._records = records = Records(self.fileno(), self._is_exact())
+            records.owner = ref(self)
         return records
+
+    def forget_mode(self) -> None:
+        """Block in the kernel, for a child that gets the file, until our own next call."""
+        if self._timeout != 0.0 and self.fileno() >= 0:
+            _set_c_blocking(self, True)
+            self._desc = None
 
     def _bind_record(self) -> Descriptor | None:
         """Return the record to use for a blocking call; None means: make the raw call.

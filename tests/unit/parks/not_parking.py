@@ -135,8 +135,10 @@ NOT_PARKING: dict[str, dict[str, str]] = {
         "eventlet.green._select": "epoll.__exit__ epoll.close",
         "eventlet.green.subprocess": "Popen.kill",
         "eventlet.greenio.pipes": "GreenFileIO.close",
-        "eventlet.greenio.records": ("Records.close Records.end_exactness Records.leave give_away"),
-        "eventlet.greenio.waiting": "WaitingSocket.detach",
+        "eventlet.greenio.records": (
+            "Records.close Records.end_exactness Records.leave give_away lend"
+        ),
+        "eventlet.greenio.waiting": "WaitingSocket.detach WaitingSocket.forget_mode",
         "eventlet.greenio": "shutdown_safe",
         "eventlet.greenpool": "GreenMap.done_spawning GreenPool.resize",
         "eventlet.hubs.hub": (
