@@ -77,9 +77,7 @@ NOT_PARKING: dict[str, dict[str, str]] = {
         "eventlet._websocket.connection": (
             "RFC6455WebSocket.__enter__ RFC6455WebSocket.has_heard_since"
         ),
-        "eventlet.wsgi": (
-            "Server.get_environ Server.get_head_limits Server.stop Server.took_over"
-        ),
+        "eventlet.wsgi": ("Server.get_environ Server.get_head_limits Server.stop Server.took_over"),
     },
     "starts, opens or makes something and returns at once": {
         "eventlet._core.thread": "GreenThread.as_future GreenThread.link GreenThread.unlink",
