@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 __all__ = ["LOOK_SECONDS", "Watch"]
 
 LOOK_SECONDS = 0.3
+CLOCK_SECONDS = 1.0  # that the clock of a file system may be fast
 
 
 class Watch:
@@ -42,8 +43,9 @@ class Watch:
                 continue  # about to be replaced, perhaps; a module may also make up its path
             now = status.st_mtime, status.st_size
             before = self._seen.setdefault(path, now)
-            # A moment that has not come yet says nothing: it would be newer for ever.
-            if before != now or (before is now and self._began < now[0] <= time.time()):
+            # A moment that is far from having come says nothing: it would be newer for ever.
+            is_fresh = self._began < now[0] < time.time() + CLOCK_SECONDS
+            if before != now or (before is now and is_fresh):
                 self._seen[path] = now
                 found = path
         return found

@@ -45,7 +45,7 @@ QUICK_DEATHS: Final = 5  # of a generation that never served
 HEALTHY_SECONDS: Final = 1.0  # of serving: who dies later did not die young
 FIRST_DELAY: Final = 0.1
 LONGEST_DELAY: Final = 30.0
-MARGIN_SECONDS: Final = 2.0  # a worker that is asked to end may take longer than its grace
+MARGIN_SECONDS: Final = 2.5  # a worker that is asked to end may take longer than its grace
 
 SIGNALS: Final = (
     *(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD),

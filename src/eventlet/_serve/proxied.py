@@ -32,12 +32,10 @@ class ProxiedServer(Server):
     Attributes:
         peers: the proxies; anybody else is turned away.
         tls: makes a TLS socket of a connection; None without TLS.
-        header_seconds: until the header has to be there.
     """
 
     peers: Peers
     tls: Any
-    header_seconds: float
 
     def process_request(self, conn_state: list[Any]) -> None:
         """Serve one connection after its header."""
@@ -45,7 +43,7 @@ class ProxiedServer(Server):
         try:
             if addr_to_host_port(peer)[0] not in self.peers:
                 raise ProxyHeaderError("the peer is not in --forwarded-allow-ips")
-            with Timeout(self.header_seconds, TimeoutError("it took too long")):
+            with Timeout(self.limits.head_timeout, TimeoutError("it took too long")):
                 endpoints = read_header(sock)
             if endpoints is not None:
                 conn_state[0] = endpoints.source

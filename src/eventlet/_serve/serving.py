@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import Any
-
-from greenlet import GreenletExit
 
 from eventlet._serve.journal import Journal
 from eventlet._serve.json_lines import JsonAccessLog
 from eventlet._serve.proxied import ProxiedServer
 from eventlet._serve.settings import Settings
 from eventlet._server.access_log import AccessLog
-from eventlet._server.listener import accept_connections
 from eventlet.greenpool import GreenPool
-from eventlet.greenthread import GreenThread, spawn
-from eventlet.timeout import Timeout
-from eventlet.wsgi import DEFAULT_LOG_FORMAT, Server
+from eventlet.greenthread import spawn
+from eventlet.wsgi import DEFAULT_LOG_FORMAT, Limits, Server
 
 __all__ = ["Serving"]
-
-HEAD_SECONDS = 60.0
 
 
 class Serving:
@@ -34,6 +27,7 @@ class Serving:
         settings: what was asked for.
         journal: gets what the servers say, and tracebacks.
         access_log: gets a line for each request; None for none.
+        on_failure: called when a server ends that was not told to.
     """
 
     def __init__(
@@ -44,33 +38,62 @@ class Serving:
         settings: Settings,
         journal: Journal,
         access_log: Journal | None,
+        on_failure: Callable[[], object],
     ) -> None:
         self._settings = settings
         self._tls = tls
         self._journal = journal
         self._access_log = access_log
+        self._on_failure = on_failure
+        self._is_told = False
         self._pool = GreenPool(settings.max_connections)
-        self._threads: list[GreenThread] = [
-            spawn(self._serve, self._make_server(listener, app)) for listener in listeners
-        ]
+        self._servers = [self._make_server(listener, app) for listener in listeners]
+        self._threads = [spawn(self._serve, server) for server in self._servers]
+
+    def stop(self, grace: float) -> None:
+        """Accept no more, and have requests finish within so many seconds; does not wait."""
+        self._is_told = True
+        for server in self._servers:
+            server.stop(grace)
+
+    def wait(self) -> None:
+        """Wait until all has ended."""
+        for thread in self._threads:
+            thread.wait()
+
+    def _serve(self, server: Server) -> None:
+        try:
+            server.serve()
+        except OSError as exc:
+            self._journal.note(f"a listening socket failed: {exc}", "error")
+        if not self._is_told:
+            self._on_failure()
 
     def _make_server(self, listener: Any, app: Callable[..., Any]) -> Server:
-        settings, tls = self._settings, self._tls
-        server: Server
-        environ = {"wsgi.multiprocess": True}  # while one replaces another, at least
-        if settings.proxy_protocol:
+        settings = self._settings
+        kind = ProxiedServer if settings.proxy_protocol else Server
+        if self._tls is not None and not settings.proxy_protocol:
+            listener = self._tls.wrap_socket(
+                listener, server_side=True, do_handshake_on_connect=False
+            )
+        server = kind(
+            listener,
+            listener.getsockname(),
+            app,
+            log=self._journal,
+            environ={"wsgi.multiprocess": True},  # while one replaces another, at least
+            limits=Limits(
+                idle_timeout=settings.idle_timeout,
+                head_timeout=settings.head_timeout,
+                body_timeout=settings.body_timeout,
+                write_timeout=settings.write_timeout,
+                body_bytes=settings.max_body,
+            ),
+            custom_pool=self._pool,
+        )
+        if isinstance(server, ProxiedServer):
             assert settings.forwarded_allow_ips is not None
-            address = listener.getsockname()
-            server = ProxiedServer(listener, address, app, log=self._journal, environ=environ)
-            server.peers, server.tls = settings.forwarded_allow_ips, tls
-            server.header_seconds = HEAD_SECONDS
-        else:
-            if tls is not None:
-                listener = tls.wrap_socket(
-                    listener, server_side=True, do_handshake_on_connect=False
-                )
-            address = listener.getsockname()
-            server = Server(listener, address, app, log=self._journal, environ=environ)
+            server.peers, server.tls = settings.forwarded_allow_ips, self._tls
         server.access_log = self._make_access_log()
         return server
 
@@ -81,33 +104,3 @@ class Serving:
         form = self._settings.log_format
         kind = JsonAccessLog if form == "json" else AccessLog
         return kind(self._access_log.info, form or DEFAULT_LOG_FORMAT, is_behind_proxies)
-
-    def _serve(self, server: Server) -> None:
-        accept_connections(
-            server.socket,
-            server.process_request,
-            self._pool,
-            is_accepting=lambda: True,
-            socket_timeout=server.socket_timeout,
-            journal=server.journal,
-        )
-
-    def stop(self, grace: float) -> bool:
-        """Accept no more, let requests finish; tell whether all did within so many seconds."""
-        for thread in self._threads:
-            spawn(thread.kill)
-        are_done = False
-        with Timeout(grace, False):
-            self._wait()
-            are_done = True
-        if are_done:
-            return True
-        for thread in [*self._pool.coroutines_running, *self._threads]:
-            spawn(thread.kill)
-        self._wait()
-        return False
-
-    def _wait(self) -> None:
-        for thread in self._threads:
-            with suppress(GreenletExit):
-                thread.wait()

@@ -45,6 +45,10 @@ def _switch(default: bool, explanation: str) -> Any:
     return _option(default, switch, "", explanation)
 
 
+def _deadline(default: float, explanation: str) -> Any:
+    return _option(default, seconds(True), "SECONDS", f"{explanation}; or none")
+
+
 @dataclass(frozen=True)
 class Settings:
     """What `serve` was asked to do."""
@@ -67,6 +71,15 @@ class Settings:
     ready_timeout: float = _option(
         60.0, seconds(False), "SECONDS", "until a new worker has to serve"
     )
+    idle_timeout: float | None = _deadline(75.0, "to wait for a request")
+    head_timeout: float | None = _deadline(
+        20.0, "from the first byte of a request's head, or of a TLS handshake, to the last"
+    )
+    body_timeout: float | None = _deadline(60.0, "to wait for each 64 KiB of a body")
+    write_timeout: float | None = _deadline(
+        60.0, "to wait for a client to take each 64 KiB of a response"
+    )
+    max_body: int | None = _option(None, count(0), "BYTES", "a longer body is refused")
     max_requests: int | None = _option(
         None, count(1), "N", "have a worker replaced after so many requests"
     )

@@ -70,6 +70,7 @@ class _Worker:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._settings = job.settings
+        self._status = 0
         self._is_loading = True
         self._told = Event()
         self._ends_at_once = Event()
@@ -106,7 +107,7 @@ class _Worker:
             self._end(serving, why)
         for thread in threads:
             thread.kill()
-        return 0
+        return self._status
 
     def _set_environment(self) -> None:
         if self._settings.env_file is not None:
@@ -140,22 +141,25 @@ class _Worker:
             settings,
             self._job.journal,
             None if access_log is None else Journal(access_log),
+            self._fail,
         )
 
     def _end(self, serving: Serving, why: str) -> None:
-        grace = self._settings.grace
         if why:
             self._job.journal.note(why)
-        spawn(self._cut_off, serving)
-        if not serving.stop(grace):
-            self._job.journal.note(
-                f"some requests were cut off: they took longer than {grace:g} s", "warning"
-            )
+        serving.stop(self._settings.grace)
+        hurry = spawn(self._hurry, serving)
+        serving.wait()
+        hurry.kill()
 
-    def _cut_off(self, serving: Serving) -> None:
+    def _hurry(self, serving: Serving) -> None:
         """Wait for the second word, then end what is still going on."""
         self._ends_at_once.wait()
         serving.stop(0.0)
+
+    def _fail(self) -> None:
+        self._status = FAILURE
+        self._tell("it does not listen any more: ending")
 
     # --- who tells it to end ----------------------------------------------------------------
 

@@ -5,7 +5,8 @@ Theory of operation
 An `Acceptor` is *accepting*, then *finishing*. On every way out of accepting (`stop` was called,
 the server's green thread is killed or interrupted, `is_accepting` was turned off, the listening
 socket broke) the same happens: every connection is told to close, those that wait for a request
-are shut down now, those that serve one finish it, and the listening socket is closed last.
+are shut down now, those that serve one finish it, and the listening socket is closed: last, as
+programs know it, but at once after `stop`, so that who comes later is refused and need not wait.
 Nobody who has asked may go without an answer, so a connection with bytes to read counts as one
 that serves, for a moment, and one that has just come is given that moment to send its request.
 
@@ -145,6 +146,8 @@ class Acceptor:
             self._journal.note("wsgi exiting")
         finally:
             self._phase = _FINISHING
+            if self._is_told:
+                self._sock.close()
             try:
                 self._finish()
             finally:

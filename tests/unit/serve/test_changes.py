@@ -21,7 +21,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     os.utime(path, (1000, 1000))
     module = ModuleType("watched")
     module.__file__ = str(path)
-    monkeypatch.setitem(sys.modules, "watched", module)
+    monkeypatch.setattr(sys, "modules", {"watched": module})  # others may change as we look
     return path
 
 
@@ -75,7 +75,7 @@ def test_a_file_that_is_away_for_a_moment_is_no_change(file: Path) -> None:
     assert watch.find_change() == str(file)
 
 
-def test_other_files_are_watched_too(tmp_path: Path) -> None:
+def test_other_files_are_watched_too(file: Path, tmp_path: Path) -> None:
     other = tmp_path / "settings"
     other.touch()
     os.utime(other, (1000, 1000))

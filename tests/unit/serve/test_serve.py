@@ -94,21 +94,40 @@ def test_the_sockets_that_systemd_hands_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_request_in_flight_is_finished(tmp_path: Path, number: signal.Signals) -> None:
-    write(tmp_path, site_app=SLOW)
+def test_a_request_in_flight_is_finished_while_new_ones_are_refused(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    write(
+        tmp_path,
+        site_app="""\
+            import os, time
+            def app(environ, start_response):
+                start_response("200 OK", [])(b"begun ")
+                while not os.path.exists("go"):
+                    time.sleep(0.01)
+                return [b"done"]
+        """,
+    )
     with Served(tmp_path) as served, connect(("127.0.0.1", served.port)) as sock:
-        sock.sendall(b"GET /0.3 HTTP/1.1\r\nHost: a\r\n\r\n")
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         received = sock.recv(1000)
         served.send(number)
-        served.wait_for("ending")
-        with pytest.raises(ConnectionRefusedError):
-            wait_until(lambda: connect(("127.0.0.1", served.port)).close())
+        wait_until(lambda: is_refused(served.port))
+        (tmp_path / "go").touch()
         while data := sock.recv(1000):
             received += data
         sock.close()
 
         assert b"done" in received
         assert served.wait() == 0
+
+
+def is_refused(port: int) -> bool:
+    try:
+        connect(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
@@ -121,7 +140,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
 
         assert served.end(signal.SIGINT) == 1
         assert b"done" not in sock.recv(1000)
-        assert "killed" not in served.said
+        assert "in time: killed" not in served.said
 
 
 def test_a_request_that_takes_too_long_is_cut_off(tmp_path: Path) -> None:
@@ -131,7 +150,45 @@ def test_a_request_that_takes_too_long_is_cut_off(tmp_path: Path) -> None:
         sock.recv(1000)
 
         assert served.end() == 0
-        assert "cut off: they took longer than 0.1 s" in served.said
+        assert "grace is over: killed 1 connection" in served.said
+
+
+def test_slow_and_greedy_clients_are_sent_away(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        site_app="""\
+            def app(environ, start_response):
+                body = environ["wsgi.input"].read()
+                start_response("200 OK", [])
+                return [b"x" * 10_000_000 if environ["PATH_INFO"] == "/big" else body]
+        """,
+    )
+    deadlines = [f"--{which}-timeout=0.2" for which in ("idle", "head", "body", "write")]
+    with Served(tmp_path, *deadlines, "--max-body=10") as served:
+
+        def answer(sent: bytes) -> bytes:
+            with connect(("127.0.0.1", served.port)) as sock:
+                sock.sendall(sent)
+                return b"".join(iter(lambda: sock.recv(65536), b""))
+
+        assert answer(b"") == b""
+        assert b"200" not in answer(b"GET / HT")
+        assert answer(b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc").split()[1] == b"408"
+        assert answer(b"POST / HTTP/1.1\r\nContent-Length: 11\r\n\r\n").split()[1] == b"413"
+        with connect(("127.0.0.1", served.port)) as sock:
+            sock.sendall(b"GET /big HTTP/1.1\r\n\r\n")
+            wait_until(lambda: '"GET /big' in served.printed)  # given up, though nobody reads
+
+
+def test_a_listening_socket_that_fails_ends_the_worker(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        fd = listener.fileno()
+        with Served(tmp_path, f"--bind=fd://{fd}", pass_fds=(fd,)) as served:
+            listener.shutdown(socket.SHUT_RDWR)
+            served.wait_for("ended with status 1")
+
+            assert "error: a listening socket failed: [Errno 22]" in served.said
+            assert "it does not listen any more: ending" in served.said
 
 
 def test_without_patching(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from eventlet import wsgi
 from eventlet._server import listener as listening
 from eventlet._unpatched import monotonic
+from eventlet.greenio import GreenSocket
 from eventlet.greenthread import GreenThread, sleep, spawn
 from eventlet.timeout import Timeout
 
@@ -74,6 +75,23 @@ class Stoppable(Site):
     def wait(self) -> Any:
         with Timeout(PATIENCE):
             return self.thread.wait()
+
+
+def test_who_comes_after_the_stop_is_refused_while_requests_finish() -> None:
+    gate = Gate()
+    with Stoppable(gate) as site, site.connect() as sock:
+        sock.sendall(GET)
+        wait_until(lambda: gate.waiting == 1)
+        site.server.stop()
+        wait_until(lambda: site.listener.fileno() == -1)
+        with GreenSocket() as late, pytest.raises(ConnectionRefusedError):
+            late.connect(site.address)
+
+        gate.is_open = True
+        (reply,) = parse_replies(read_to_end(sock))
+        site.wait()
+
+    assert reply.body == b"hello"
 
 
 def test_serve_returns_when_stopped() -> None:
