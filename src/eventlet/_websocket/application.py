@@ -30,6 +30,11 @@ __all__ = ["WebSocketWSGI"]
 _GONE = {errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN}
 """What a client that went away makes a socket raise."""
 
+_NO_SOCKET = (
+    "this WSGI server does not hand out the connection's socket, which a WebSocket needs; "
+    "serve the application with eventlet.wsgi, or with eventlet's worker for gunicorn"
+)
+
 Handler = Callable[[RFC6455WebSocket], Any]
 
 
@@ -186,6 +191,8 @@ def _take_socket(environ: dict[str, Any]) -> tuple[Any, bytes]:
     """Find the socket of a request, and what was received of it beyond the head."""
     body = environ.get("eventlet.input")
     if body is None:
+        if "gunicorn.socket" not in environ:
+            raise RuntimeError(_NO_SOCKET)
         return environ["gunicorn.socket"], b""
     sock = body.get_socket()
     # Buffered files read when they are asked to show what they have: they must not wait.

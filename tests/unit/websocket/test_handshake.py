@@ -7,7 +7,7 @@ import pytest
 
 from eventlet.websocket import BadRequest, WebSocket, WebSocketWSGI
 
-from tests.unit.websocket.peer import ACCEPT, CLOSE, TEXT, Frame, WebSite, frame
+from tests.unit.websocket.peer import ACCEPT, CLOSE, KEY, TEXT, Frame, WebSite, frame
 
 ANSWER = (
     "HTTP/1.1 101 Switching Protocols\r\n"
@@ -200,6 +200,18 @@ def test_the_socket_of_gunicorn_is_used() -> None:
     application = WebSocketWSGI(lambda ws: ws.send("hi"))
     with WebSite(app=gunicorn) as site, site.open() as peer:
         assert peer.frame() == Frame(0x81, b"hi")
+
+
+def test_a_server_that_hands_out_no_socket_is_told() -> None:
+    environ = {
+        "HTTP_CONNECTION": "Upgrade",
+        "HTTP_UPGRADE": "websocket",
+        "HTTP_SEC_WEBSOCKET_VERSION": "13",
+        "HTTP_SEC_WEBSOCKET_KEY": KEY,
+    }
+
+    with pytest.raises(RuntimeError, match=r"serve the application with eventlet\.wsgi"):
+        WebSocketWSGI(print)(environ, print)
 
 
 def test_a_bad_request_has_a_status_a_body_and_fields() -> None:
