@@ -11,6 +11,7 @@ from eventlet._serve import worker
 from eventlet._serve.addresses import Listening, close_all, open_all
 from eventlet._serve.application import parse
 from eventlet._serve.config_file import read_config
+from eventlet._serve.descriptors import make_room
 from eventlet._serve.env_file import read_env_file
 from eventlet._serve.journal import Journal, open_log
 from eventlet._serve.master import Master
@@ -42,6 +43,7 @@ def main(args: argparse.Namespace) -> int:
         return 1
     journal = Journal(2, chosen.log_format == "json")
     journal.note(_banner(chosen, listeners))
+    make_room(chosen.max_connections, journal)
     master = Master(chosen, listeners, journal)
     job = master.run()
     if job is not None:

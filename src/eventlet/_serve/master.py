@@ -34,6 +34,7 @@ from typing import Final
 from eventlet._serve import link
 from eventlet._serve.addresses import Listening
 from eventlet._serve.journal import Journal
+from eventlet._serve.notify import notify_ready, notify_reloading, notify_stopping
 from eventlet._serve.refusal import reason
 from eventlet._serve.settings import Settings
 from eventlet._serve.worker import Job
@@ -263,6 +264,7 @@ class Master:
             self._end()
         else:
             self._journal.note("nothing was reloaded: the old workers go on", "error")
+            notify_ready()
             self._generation = self._proven
             self._deaths = 0
             self._next_start = 0.0
@@ -309,6 +311,7 @@ class Master:
 
     def _reload(self) -> None:
         """Have every slot want a new worker."""
+        notify_reloading()
         self._newest += 1
         self._generation = self._newest
         self._deaths = 0
@@ -328,6 +331,7 @@ class Master:
 
     def _end(self) -> None:
         self._is_ending = True
+        notify_stopping()
         for listening in self._listeners:
             listening.sock.close()  # who comes now is refused, and need not wait in vain
         for child in list(self._children.values()):
@@ -348,6 +352,7 @@ class Master:
             self._is_complete = True
             pids = ", ".join(str(c.pid) for c in serving)
             self._journal.note(f"serving with {_workers(len(serving))}: {pids}")
+            notify_ready()
 
     def _wait(self, now: float) -> None:
         """Sleep until something may have happened."""
