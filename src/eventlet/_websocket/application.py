@@ -8,6 +8,7 @@ frames: whatever the handler raises ends here.
 from __future__ import annotations
 
 import errno
+import ssl
 import traceback
 import warnings
 from collections.abc import Callable, Collection, Iterable
@@ -195,13 +196,18 @@ def _take_socket(environ: dict[str, Any]) -> tuple[Any, bytes]:
             raise RuntimeError(_NO_SOCKET)
         return environ["gunicorn.socket"], b""
     sock = body.get_socket()
+    peek = getattr(body.rfile, "peek", None)
+    if peek is None:
+        return sock, b""  # nothing is buffered
     # Buffered files read when they are asked to show what they have: they must not wait.
     timeout = sock.gettimeout()
     sock.settimeout(0.0)
     try:
-        received = bytes(body.rfile.peek())
+        received = bytes(peek())
         if received:
             body.rfile.read1(len(received))
+    except (BlockingIOError, ssl.SSLWantReadError):
+        received = b""
     finally:
         sock.settimeout(timeout)
     return sock, received

@@ -10,6 +10,7 @@ Source: RFC 6455, sections 5 and 7; RFC 7692, section 6.
 
 from __future__ import annotations
 
+import io
 from typing import NamedTuple
 
 from wsproto.extensions import Extension
@@ -87,8 +88,9 @@ class FrameReader:
         self._guard = _Guard(limit_bytes, inflater)
         self._frames = FrameDecoder(client, [self._guard])
         self._messages = MessageDecoder()
-        self._texts: list[str] = []
-        self._bytes: list[bytes] = []
+        # Grown in place: a peer may send its message byte by byte.
+        self._text: io.StringIO | None = None
+        self._bytes: bytearray | None = None
 
     def feed(self, data: bytes) -> None:
         """Take what was received; `next_event` says what it means."""
@@ -122,18 +124,25 @@ class FrameReader:
         return PeerClose(frame.payload, *parse_close_payload(frame.payload))
 
     def _take_piece(self, piece: Frame) -> Message | None:
+        data: str | bytes
         if isinstance(piece.payload, str):
-            self._texts.append(piece.payload)
+            if self._text is None and piece.message_finished:
+                data = piece.payload
+            else:
+                self._text = self._text or io.StringIO(newline="")
+                self._text.write(piece.payload)
+                data = self._text.getvalue() if piece.message_finished else ""
         else:
             assert isinstance(piece.payload, bytes)
-            self._bytes.append(piece.payload)
+            if self._bytes is None and piece.message_finished:
+                data = piece.payload
+            else:
+                self._bytes = bytearray() if self._bytes is None else self._bytes
+                self._bytes += piece.payload
+                data = bytes(self._bytes) if piece.message_finished else b""
         if not piece.message_finished:
             return None
-        data: str | bytes
-        if self._texts:
-            data, self._texts = "".join(self._texts), []
-        else:
-            data, self._bytes = b"".join(self._bytes), []
+        self._text = self._bytes = None
         return Message(data, self._guard.last_inflater)
 
 

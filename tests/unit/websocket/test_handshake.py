@@ -5,8 +5,15 @@ from typing import Any
 
 import pytest
 
+from eventlet import wsgi
+from eventlet._websocket.application import _take_socket
+from eventlet.convenience import connect
+from eventlet.green import socket as green_socket
+from eventlet.greenthread import spawn
 from eventlet.websocket import BadRequest, WebSocket, WebSocketWSGI
 
+from tests.unit.green.test_ssl import make_client_context, make_server_context
+from tests.unit.server.site import listen
 from tests.unit.websocket.peer import ACCEPT, CLOSE, KEY, TEXT, Frame, WebSite, frame
 
 ANSWER = (
@@ -200,6 +207,36 @@ def test_the_socket_of_gunicorn_is_used() -> None:
     application = WebSocketWSGI(lambda ws: ws.send("hi"))
     with WebSite(app=gunicorn) as site, site.open() as peer:
         assert peer.frame() == Frame(0x81, b"hi")
+
+
+@pytest.mark.parametrize("behind", [b"", frame(TEXT, b"early")])
+def test_what_a_buffered_file_has_read_ahead_is_taken(behind: bytes) -> None:
+    near, far = green_socket.socketpair()
+    with near, far, near.makefile("rb") as file:
+        near.settimeout(5)
+        far.sendall(b"the head\r\n" + behind)
+        assert file.readline() == b"the head\r\n"
+
+        environ = {"eventlet.input": wsgi.Input(file, None, near)}
+        assert _take_socket(environ) == (near, behind)
+        assert near.gettimeout() == 5
+        far.sendall(b"later")
+        assert near.recv(100) == b"later"
+
+
+def test_a_buffered_file_over_tls_that_has_nothing_is_not_waited_for() -> None:
+    listener = make_server_context().wrap_socket(listen(), server_side=True)
+    with listener:
+        plain = connect(listener.getsockname())
+        near, _ = listener.accept()
+        handshake = spawn(near.do_handshake)
+        far = make_client_context().wrap_socket(plain, server_hostname="localhost")
+        handshake.wait()
+        with near, far, near.makefile("rb") as file:
+            far.sendall(b"the head\r\n")
+            assert file.readline() == b"the head\r\n"
+
+            assert _take_socket({"eventlet.input": wsgi.Input(file, None, near)}) == (near, b"")
 
 
 def test_a_server_that_hands_out_no_socket_is_told() -> None:

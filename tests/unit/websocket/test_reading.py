@@ -174,6 +174,25 @@ def test_many_frames_up_to_the_limit_pass() -> None:
     assert read(data + data) == [Message(bytes(LIMIT), None)] * 2
 
 
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+def test_a_message_byte_by_byte_takes_little_memory(opcode: int) -> None:
+    reader = FrameReader(False, 1 << 20, None)
+    piece = frame(CONTINUATION, b"x", first=0) + frame(CONTINUATION, first=0)
+    reader.feed(frame(opcode, first=0))
+
+    tracemalloc.start()
+    try:
+        for _ in range(10_000):
+            reader.feed(piece)
+            assert reader.next_event() is None
+        assert tracemalloc.get_traced_memory()[0] < 100_000
+    finally:
+        tracemalloc.stop()
+    reader.feed(frame(CONTINUATION, b"\r\n"))
+    text = "x" * 10_000 + "\r\n"
+    assert reader.next_event() == Message(text if opcode == TEXT else text.encode(), None)
+
+
 # -- compressed messages -------------------------------------------------------------------------
 
 
