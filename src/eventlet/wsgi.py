@@ -33,8 +33,10 @@ from eventlet._server.access_log import (
     ServerLog,
     get_logger,
 )
-from eventlet._server.connection import STATE_CLOSE, STATE_IDLE, STATE_REQUEST, Connection
+from eventlet._server.answering import STATE_CLOSE, STATE_IDLE, STATE_REQUEST
 from eventlet._server.environ import Environ, addr_to_host_port, server_environ, socket_repr
+from eventlet._server.header_lines import HeaderLines
+from eventlet._server.http_protocol import MINIMUM_CHUNK_SIZE, HttpProtocol
 from eventlet._server.limits import Limits
 from eventlet._server.listener import Acceptor, ConnectionPool
 from eventlet._server.request_body import Input
@@ -43,6 +45,7 @@ from eventlet._server.takeover import TakeOver
 from eventlet.greenpool import GreenPool
 
 __all__ = [
+    "BAD_SOCK",
     "BROKEN_SOCK",
     "DEFAULT_LOG_FORMAT",
     "DEFAULT_MAX_SIMULTANEOUS_REQUESTS",
@@ -55,6 +58,7 @@ __all__ = [
     "STATE_REQUEST",
     "WSGI_LOCAL",
     "ChunkReadError",
+    "FileObjectForHeaders",
     "HeaderLineTooLong",
     "HeadersTooLarge",
     "HttpProtocol",
@@ -75,10 +79,11 @@ DEFAULT_MAX_SIMULTANEOUS_REQUESTS = 1024
 MAX_REQUEST_LINE = 8192
 MAX_HEADER_LINE = 8192
 MAX_TOTAL_HEADER_SIZE = 65536
-MINIMUM_CHUNK_SIZE = 4096
 
 # What a client that went away makes a socket raise.
 BROKEN_SOCK = {errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN}
+# What a socket that was closed here makes its users raise; the second is that of Windows.
+BAD_SOCK = {errno.EBADF, 10053}
 
 # Turned off, every server of this process stops after the connection it accepts next.
 is_accepting = True
@@ -98,16 +103,15 @@ class _LinesOnly(int):
 _DEBUG_LINES_ONLY: bool = _LinesOnly(1)  # type: ignore[assignment]  # bool has no subclasses
 
 
-class HttpProtocol(Connection):
-    """Serves one connection; `server(protocol=...)` takes a subclass."""
+class FileObjectForHeaders(HeaderLines):
+    """What `rfile` is while a request's header lines are read: it knows their limits.
 
-    protocol_version = "HTTP/1.1"
-    minimum_chunk_size = MINIMUM_CHUNK_SIZE
-    capitalize_response_headers = True
-    reject_bad_requests = True
+    Args:
+        fp: has `readline(size)`; at the first header line.
+    """
 
-    def __init__(self, conn_state: list[Any], server: Server) -> None:
-        super().__init__(conn_state, server, not self.reject_bad_requests)
+    def __init__(self, fp: Any) -> None:
+        super().__init__(fp, HeadLimits(MAX_REQUEST_LINE, MAX_HEADER_LINE, MAX_TOTAL_HEADER_SIZE))
 
 
 class Server:
@@ -253,7 +257,7 @@ class Server:
         """Serve one whole connection `[address, socket, state]` and close it."""
         self.outstanding_requests += 1
         try:
-            self.protocol(conn_state, self).handle()
+            self.protocol(conn_state, self)
         except TimeoutError:
             self.journal.detail(f"timed out {conn_state[0]!r}")
         except OSError as exc:

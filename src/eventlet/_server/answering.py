@@ -76,9 +76,11 @@ class Answering:
 
     Attributes:
         may_hear_more: the client may still send what nobody will read.
+        app: the application, None for the server's.
         sendfile: sends a part of a file, `sendfile(file, offset, count)`; None if nothing does.
     """
 
+    app: Callable[..., Any] | None = None
     sendfile: Callable[[Any, int, int], int] | None = None
 
     def __init__(self, conn_state: list[Any], server: ServerSettings) -> None:
@@ -131,7 +133,8 @@ class Answering:
     def _run(self, environ: Environ, response: Response, body: Input) -> None:
         """Call the application and send what it returns."""
         try:
-            result = self.server.app(environ, response.start_response)
+            app = self.server.app if self.app is None else self.app
+            result = app(environ, response.start_response)
             try:
                 self._send(result, environ, response)
             finally:

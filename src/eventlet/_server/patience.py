@@ -11,11 +11,20 @@ from typing import Any, Protocol
 
 from eventlet._server.limits import Limits
 from eventlet._unpatched import monotonic
+from eventlet.timeout import Timeout
 
-__all__ = ["WINDOW_BYTES", "Patience", "PatientSocket"]
+__all__ = ["WINDOW_BYTES", "ByteSource", "Patience", "PatientSocket"]
 
 WINDOW_BYTES = 65536  # of a body or a response; each has the whole time again
 _UNKNOWN: float = -1.0
+
+
+class ByteSource(Protocol):
+    """Where a body is read from; buffered binary files have these methods too."""
+
+    def read1(self, size: int, /) -> bytes: ...
+
+    def readline(self, size: int, /) -> bytes: ...
 
 
 class PatientSocket(Protocol):
@@ -44,6 +53,7 @@ class Patience:
         now: what the socket's time-out is.
         idle: seconds to wait for a request.
         head: seconds that a head may take.
+        write: seconds that the client may take for a window of a response.
         is_plain: one time-out will do for everything but heads.
         sendall: send bytes, as long as they may take.
         receive: receive a piece of a body, as long as that may take.
@@ -68,9 +78,9 @@ class Patience:
         self.head = limits.head_timeout
         self._body = limits.body_timeout
         self._body_left, self._body_bytes = self._body, 0
-        self._write = standing if limits.write_timeout is None else limits.write_timeout
+        self.write = standing if limits.write_timeout is None else limits.write_timeout
         # Who has one time-out for everything needs none of this.
-        self.is_plain = self._write == self.idle == standing and self._body is None
+        self.is_plain = self.write == self.idle == standing and self._body is None
         self.sendall = sock.sendall if self.is_plain else self._send_patiently
 
     def use(self, seconds: float | None) -> None:
@@ -113,11 +123,7 @@ class Patience:
         began = monotonic()
         self.use(left if self.standing is None else min(left, self.standing))
         data = self._recv(size)
-        self._body_bytes += len(data)
-        if self._body_bytes >= WINDOW_BYTES:
-            self.begin_body()
-        else:
-            self._body_left = max(left - (monotonic() - began), 0.001)
+        self.count_body(began, len(data))
         return data
 
     def _send_patiently(self, data: bytes) -> None:
@@ -126,7 +132,7 @@ class Patience:
         if sent == len(data):
             return
         view = memoryview(data)[sent:]
-        self.use(self._write)
+        self.use(self.write)
         while view:
             self._sock.sendall(view[:WINDOW_BYTES])  # type: ignore[arg-type]  # bytes-like
             view = view[WINDOW_BYTES:]
@@ -140,7 +146,7 @@ class Patience:
         if self.is_plain:
             sent: int = sock.sendfile(file, offset, count)
             return sent
-        self.use(self._write)
+        self.use(self.write)
         total = 0
         while total < count:
             sent = sock.sendfile(file, offset + total, min(count - total, WINDOW_BYTES))
@@ -148,3 +154,42 @@ class Patience:
                 break
             total += sent
         return total
+
+    def hurried(self, source: ByteSource) -> ByteSource:
+        """Give a source whose reads wait no longer than a body may take."""
+        return _Hurried(self, source)
+
+    def count_body(self, began: float, received: int) -> None:
+        """Take a wait, since a moment on the monotonic clock, off the time for the body."""
+        self._body_bytes += received
+        if self._body_bytes >= WINDOW_BYTES:
+            self.begin_body()
+        elif self._body_left is not None:
+            self._body_left = max(self._body_left - (monotonic() - began), 0.001)
+
+    @property
+    def body_left(self) -> float | None:
+        """Seconds that the rest of this window of the body may take."""
+        return self._body_left
+
+
+class _Hurried:
+    """Reads from a buffered file, as long as a body may take."""
+
+    def __init__(self, patience: Patience, source: ByteSource) -> None:
+        self._patience = patience
+        self._source = source
+
+    def read1(self, size: int) -> bytes:
+        return self._read(self._source.read1, size)
+
+    def readline(self, size: int) -> bytes:
+        return self._read(self._source.readline, size)
+
+    def _read(self, read: Callable[[int], bytes], size: int) -> bytes:
+        patience = self._patience
+        began = monotonic()
+        with Timeout(patience.body_left, TimeoutError("the body takes too long")):
+            data = read(size)
+        patience.count_body(began, len(data))
+        return data

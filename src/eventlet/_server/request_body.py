@@ -18,19 +18,12 @@ from eventlet._protocols.chunked import (
     parse_size_line,
 )
 from eventlet._protocols.refusals import ContentTooLarge
+from eventlet._server.patience import ByteSource
 from eventlet._server.response_head import format_fields
 
-__all__ = ["BodyTruncated", "ByteSource", "Input"]
+__all__ = ["BodyTruncated", "Input"]
 
 CONTINUE_LINE = b"HTTP/1.1 100 Continue\r\n"
-
-
-class ByteSource(Protocol):
-    """Where a body is read from; buffered binary files have these methods too."""
-
-    def read1(self, size: int, /) -> bytes: ...
-
-    def readline(self, size: int, /) -> bytes: ...
 
 
 class ByteSink(Protocol):

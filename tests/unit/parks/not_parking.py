@@ -77,6 +77,10 @@ NOT_PARKING: dict[str, dict[str, str]] = {
         "eventlet._websocket.connection": (
             "RFC6455WebSocket.__enter__ RFC6455WebSocket.has_heard_since"
         ),
+        "eventlet._server.http_protocol": (
+            "HttpProtocol.formalize_key_naming HttpProtocol.get_client_address"
+            " HttpProtocol.get_environ HttpProtocol.handle_expect_100"
+        ),
         "eventlet.wsgi": ("Server.get_environ Server.get_head_limits Server.stop Server.took_over"),
     },
     "starts, opens or makes something and returns at once": {
@@ -159,6 +163,7 @@ NOT_PARKING: dict[str, dict[str, str]] = {
         "eventlet.greenio.pipes": "GreenFileIO.seek GreenFileIO.tell GreenFileIO.truncate",
     },
     "waits in the file of the user's log, if that waits": {
+        "eventlet._server.http_protocol": "HttpProtocol.log_message",
         "eventlet._server.access_log": (
             "LoggerFileWrapper.debug LoggerFileWrapper.info LoggerFileWrapper.write"
             " LoggerNull.debug LoggerNull.error LoggerNull.exception LoggerNull.info"
@@ -181,6 +186,11 @@ NOT_PARKING: dict[str, dict[str, str]] = {
     "waits in another call, which is in the table": {
         "eventlet._core.thread": "GreenThread.__await__",
         "eventlet._db_connection": "PooledConnectionWrapper.close",
+        "eventlet._server.http_protocol": (
+            "HttpProtocol.finish HttpProtocol.handle HttpProtocol.handle_one_request"
+            " HttpProtocol.handle_one_response HttpProtocol.parse_request"
+            " HttpProtocol.send_error HttpProtocol.setup"
+        ),
         "eventlet._server.request_body": (
             "Input.__iter__ Input.discard Input.drain Input.readline Input.readlines"
             " Input.send_hundred_continue_response"

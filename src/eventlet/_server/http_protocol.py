@@ -1,0 +1,472 @@
+"""Connections that a subclass reads in its own way, line by line.
+
+Theory of operation
+-------------------
+`HttpProtocol` has the override points of `http.server.BaseHTTPRequestHandler`, and some more.
+Where none of them is overridden, a `Connection` serves, which reads whole heads at once and
+calls none of them. One override is enough for the classic path, in which everything happens
+through the methods below:
+
+    setup                         the handshake, `rfile` and `wfile`
+    handle                        until `close_connection`:
+        handle_one_request
+            _read_request_line    `raw_requestline`
+            parse_request         `command path request_version requestline headers`
+                handle_expect_100
+            get_environ           `environ`
+                formalize_key_naming
+            handle_one_response   the application, the response, `close_connection`
+                get_client_address
+    finish                        the end, also after an error
+
+What an override sets is used, but never believed where it frames the message: the bytes of the
+header lines, which are remembered while somebody reads them, go through the validator that the
+fast path has, and only that decides where the body ends.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext, suppress
+from functools import partial
+from http.client import HTTPException
+from http.server import BaseHTTPRequestHandler
+from typing import Any, ClassVar
+
+from eventlet._protocols.chunked import ChunkReadError, check_beginning
+from eventlet._protocols.head_collector import HeadCollector, HeadLimits
+from eventlet._protocols.http1 import HeaderFields, HeadParser, RequestLine, parse_request_line
+from eventlet._protocols.refusals import (
+    BadRequest,
+    HeadersTooLarge,
+    RequestLineTooLong,
+    RequestRefused,
+)
+from eventlet._server.access_log import escape
+from eventlet._server.answering import (
+    STATE_CLOSE,
+    STATE_IDLE,
+    STATE_REQUEST,
+    Answering,
+    set_idle,
+)
+from eventlet._server.connection import (
+    Connection,
+    InterimWriter,
+    check_length,
+    end_gracefully,
+    make_style,
+    prepare_socket,
+    shake_hands,
+)
+from eventlet._server.environ import Environ, addr_to_host_port, connection_environ
+from eventlet._server.header_lines import HeaderLines
+from eventlet._server.patience import Patience
+from eventlet._server.request_body import CONTINUE_LINE, Input
+from eventlet._server.request_target import split_target
+from eventlet._server.response import Response
+from eventlet.timeout import Timeout
+
+__all__ = ["MINIMUM_CHUNK_SIZE", "HttpProtocol"]
+
+MINIMUM_CHUNK_SIZE = 4096
+
+_NO_FIELDS = HeaderFields((), {}, None, False, False, False)
+_PLAIN_NAMES = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})  # have no HTTP_ before them
+
+
+class HttpProtocol(BaseHTTPRequestHandler):
+    """Serves one connection, from its constructor; `server(protocol=...)` takes a subclass.
+
+    A subclass that overrides one of its methods, `MessageClass`, `rbufsize` or `wbufsize` reads
+    line by line, through `rfile`, which is slower.
+
+    Args:
+        conn_state: the list `[address, socket, state]`.
+        server: whose connection it is.
+
+    Attributes:
+        reject_bad_requests: refuse a request with both Content-Length and Transfer-Encoding;
+            chunked wins otherwise.
+        wbufsize: of `wfile`, bytes.
+    """
+
+    protocol_version = "HTTP/1.1"
+    minimum_chunk_size = MINIMUM_CHUNK_SIZE
+    capitalize_response_headers = True
+    reject_bad_requests = True
+    wbufsize = 16384
+
+    _points: ClassVar[dict[str, Any]]
+
+    server: Any
+    environ: Environ
+
+    def __init__(self, conn_state: list[Any], server: Any) -> None:
+        self.conn_state = conn_state
+        self.server = server
+        self.client_address = conn_state[0]
+        self.request = self.connection = conn_state[1]
+        cls = type(self)
+        if all(getattr(cls, name) is value for name, value in HttpProtocol._points.items()):
+            Connection(conn_state, server, not self.reject_bad_requests).handle()
+            return
+        self._answering = Answering(conn_state, server)
+        self.raw_requestline = b""
+        self.close_connection = True
+        try:
+            if self._is_set_up():
+                self.handle()
+        finally:
+            self.finish()
+
+    def _is_set_up(self) -> bool:
+        try:
+            self.setup()
+        except OSError as exc:
+            self._answering.debug(f"gone before the first request: {exc}")
+            return False
+        return True
+
+    # --- override points: the connection ------------------------------------------------------
+
+    def setup(self) -> None:
+        """Shake hands, and open `rfile` and `wfile`.
+
+        Raises:
+            OSError: the client is gone.
+        """
+        server, sock = self.server, self.connection
+        limits = server.limits
+        shake_hands(sock, limits.head_timeout, server.socket_timeout)
+        prepare_socket(sock)
+        self._style, idle = make_style(server)
+        self._patience = Patience(sock, limits, server.socket_timeout, idle)
+        self._parser = HeadParser(
+            not self.reject_bad_requests, limits.header_count, limits.requires_host
+        )
+        self.rfile = sock.makefile("rb", self.rbufsize)
+        self.wfile = sock.makefile("wb", self.wbufsize)
+
+    def handle(self) -> None:
+        """Serve one request after another, until `close_connection`."""
+        self.close_connection = True
+        self.handle_one_request()
+        while not self.close_connection:
+            self.handle_one_request()
+
+    def finish(self) -> None:
+        """Close the files and the connection."""
+        try:
+            for name in ("wfile", "rfile"):
+                with suppress(OSError, ValueError):
+                    file = getattr(self, name, None)
+                    if file is not None:
+                        file.close()
+            if hasattr(self, "rfile"):
+                set_idle(self.conn_state)
+                end_gracefully(self._answering)
+        finally:
+            self.connection.close()
+
+    # --- override points: one request ------------------------------------------------------------
+
+    def handle_one_request(self) -> None:
+        """Read one request and answer it; sets `close_connection`."""
+        self.close_connection = True
+        answering = self._answering
+        if self.conn_state[2] == STATE_CLOSE:
+            return
+        set_idle(self.conn_state)
+        self.raw_requestline = b""
+        try:
+            if not self._wait_for_request() or not self._read_request():
+                return
+        except RequestRefused as exc:
+            self._refuse(exc)
+            return
+        except ChunkReadError as exc:
+            self._refuse(BadRequest(exc.detail))
+            return
+        except TimeoutError:
+            answering.debug("timed out")
+            return
+        except OSError as exc:
+            answering.debug(f"failed between requests ({exc})")
+            answering.may_hear_more = False
+            return
+        except HTTPException as exc:  # of the parser in the standard library
+            self._refuse(RequestRefused(431, "Request Header Fields Too Large", str(exc)))
+            return
+        except Exception:
+            self.server.journal.traceback()
+            self._refuse(RequestRefused(500, "Internal Server Error", "the protocol class failed"))
+            return
+        self.application = self.server.app
+        self.handle_one_response()
+
+    def _read_request_line(self) -> bytes:
+        """Return the request line as it comes; empty when the client closed."""
+        limits = self.server.get_head_limits()
+        skipped = 0
+        while (line := self.rfile.readline(limits.request_line)) == b"\r\n":
+            skipped += len(line)
+            if skipped > limits.total:
+                raise HeadersTooLarge(limits.total)
+        return line
+
+    def parse_request(self) -> bool:
+        """Take `raw_requestline` apart and read the header lines.
+
+        Sets `command`, `path`, `request_version`, `requestline`, `headers`, `close_connection`.
+
+        Returns:
+            False when the request was refused; the answer has been sent then.
+        """
+        try:
+            line = parse_request_line(self.raw_requestline.removesuffix(b"\r\n"))
+            lines: Any = self.rfile
+            if not isinstance(lines, HeaderLines):
+                lines = self._lines = HeaderLines(lines, self.server.get_head_limits())
+            if not lines.read_to_end():
+                self._judge_a_part(lines.data)
+                return False
+            self._fields = fields = self._check_fields(lines, line.minor)
+        except RequestRefused as exc:
+            self._refuse(exc)
+            return False
+        self.requestline = line.text
+        self.command = line.method
+        self.path = line.target
+        self.request_version = f"HTTP/1.{line.minor}"
+        self.headers = self.MessageClass()
+        for name, value in fields.raw:
+            self.headers[name] = value
+        self.close_connection = fields.closes or not (line.minor or fields.keeps)
+        return not self._expects_100(line.minor) or bool(self.handle_expect_100())
+
+    def handle_expect_100(self) -> bool:
+        """Tell whether to go on; `100 Continue` goes out when the body is read."""
+        return True
+
+    def get_environ(self) -> Environ:
+        """Make the environ of the request, with its body.
+
+        Raises:
+            RequestRefused: the target has no valid form.
+        """
+        sock = self.connection
+        minor = self._minor()
+        target = split_target(self.command, self.path)
+        body = self._make_body(minor)
+        environ = connection_environ(
+            self.server.get_environ(), sock, self.client_address, partial(set_idle, self.conn_state)
+        )
+        headers = self.headers.items()
+        for name, value in headers:
+            key = self.formalize_key_naming(name)
+            if not key:
+                continue
+            key = key if key in _PLAIN_NAMES else f"HTTP_{key}"
+            if key in environ:
+                value = environ[key] + ("; " if key == "HTTP_COOKIE" else ",") + value
+            environ[key] = value
+        environ.update(
+            {
+                "REQUEST_METHOD": self.command,
+                "PATH_INFO": target.path,
+                "RAW_PATH_INFO": target.raw_path,
+                "SERVER_PROTOCOL": f"HTTP/1.{minor}",
+                "headers_raw": tuple(headers),
+                "wsgi.input": body,
+                "eventlet.input": body,
+                "eventlet.posthooks": [],
+            }
+        )
+        if target.query is not None:
+            environ["QUERY_STRING"] = target.query
+        if target.host is not None:
+            environ["HTTP_HOST"] = target.host
+        return environ
+
+    def formalize_key_naming(self, k: str) -> str | None:
+        """Give the CGI name of a header without `HTTP_`; None leaves the header out."""
+        return None if "_" in k else k.replace("-", "_").upper()
+
+    def handle_one_response(self) -> None:
+        """Call `application` with `environ` and send its response; sets `close_connection`."""
+        body, answering = self._body, self._answering
+        minor, fields = self._minor(), self._fields
+        response = Response(
+            self._send_all,
+            self._style,
+            self.command,
+            minor,
+            not self.close_connection and bool(self.server.keepalive) and self._style.may_chunk,
+            fields.closes or fields.keeps,
+            body,
+        )
+        answering.app = self.application
+        answering.name_client(*self.get_client_address())
+        line = RequestLine(self.requestline, self.command, self.path, minor)
+        answering.answer(line, fields, self.environ, body, response)
+        self.close_connection = not (
+            response.keep_alive
+            and self.conn_state[2] != STATE_CLOSE
+            and (body.is_at_end() or answering.drain(body))
+        )
+
+    def get_client_address(self) -> tuple[str, Any]:
+        """Give host and port of the client, for the access log."""
+        return addr_to_host_port(self.client_address)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuse the request with a status; the connection closes."""
+        phrase = message or self.responses.get(code, ("Error", ""))[0]
+        phrase = "".join(c if " " <= c <= "~" else "?" for c in phrase)
+        self._refuse(RequestRefused(int(code), phrase, explain or phrase))
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Write a line to the server's log."""
+        self.server.journal.note(escape(format % args if args else format))
+
+    # --- reading ------------------------------------------------------------------------------------
+
+    def _wait_for_request(self) -> bool:
+        """Wait for the first byte of a request; True as well where the file cannot tell."""
+        self._patience.use(self._patience.idle)
+        peek = getattr(self.rfile, "peek", None)
+        if peek is None or peek(1):
+            return True
+        self._answering.may_hear_more = False
+        return False
+
+    def _read_request(self) -> bool:
+        """Read a head through the override points; tell whether there is a request."""
+        seconds = self._patience.head
+        late = TimeoutError(f"head not complete after {seconds} s")
+        self._patience.use(self._patience.standing)
+        with nullcontext() if seconds is None else Timeout(seconds, late):
+            if not self._read_head():
+                return False
+        if self._fields.is_chunked:
+            check_beginning(self._peek())
+        elif self._fields.content_length:
+            check_length(self._fields.content_length, self.server.limits.body_bytes)
+        self.environ = self.get_environ()
+        body = self.environ.get("eventlet.input")
+        if isinstance(body, Input):  # an override may have put its own there
+            self._body = body
+        return True
+
+    def _read_head(self) -> bool:
+        limits: HeadLimits = self.server.get_head_limits()
+        self.raw_requestline = line = self._read_request_line()
+        if len(line) >= limits.request_line:
+            raise RequestLineTooLong(limits.request_line)
+        if not line.endswith(b"\n"):
+            self._judge_a_part(b"")
+            return False
+        state = self.conn_state[2]
+        self.conn_state[2] = STATE_REQUEST if state == STATE_IDLE else STATE_CLOSE
+        if not line.endswith(b"\r\n"):
+            raise BadRequest("line end other than CRLF")
+        original = self.rfile
+        self._fields = _NO_FIELDS
+        self._lines = HeaderLines(original, limits)
+        self.rfile = self._lines  # type: ignore[assignment]  # while it reads the head
+        try:
+            if not self.parse_request():
+                return False
+        finally:
+            self.rfile = original
+        if self._fields is _NO_FIELDS:  # the subclass has parsed it by itself
+            self._fields = self._check_fields(self._lines, self._minor())
+        return True
+
+    def _check_fields(self, lines: HeaderLines, minor: int) -> HeaderFields:
+        """Have the header lines judged as those of the fast path are."""
+        if lines.data:
+            block = lines.block()
+        else:  # the subclass has its headers from elsewhere
+            fields = "".join(f"\r\n{name}: {value}" for name, value in self.headers.items())
+            block = fields.encode("latin-1", "replace")
+        return self._parser.parse(b"GET / HTTP/1.%d" % minor + block)[1]
+
+    def _judge_a_part(self, lines: bytes) -> None:
+        """Refuse a head that was cut off, if it could not have become one."""
+        self._answering.may_hear_more = False
+        HeadCollector(self.server.get_head_limits()).feed(self.raw_requestline + lines)
+
+    def _peek(self) -> bytes:
+        """Show what has come of the body, without waiting."""
+        peek = getattr(self.rfile, "peek", None)
+        if peek is None:
+            return b""
+        self._patience.use(0.0)
+        try:
+            data: bytes = peek(1)
+        except OSError:
+            data = b""  # whoever reads the body hears of it
+        finally:
+            self._patience.use(self._patience.standing)
+        return data
+
+    def _make_body(self, minor: int) -> Input:
+        fields, limits = self._fields, self.server.limits
+        source: Any = self.rfile
+        if limits.body_timeout is not None:
+            self._patience.begin_body()
+            source = self._patience.hurried(source)
+        waits = self._expects_100(minor)
+        body = Input(
+            source,
+            fields.content_length,
+            self.connection,
+            InterimWriter(self._send_all) if waits else None,
+            CONTINUE_LINE if waits else None,
+            fields.is_chunked,
+        )
+        body.limit_bytes = limits.body_bytes
+        body.lend = self._patience.release
+        self._body = body
+        return body
+
+    def _expects_100(self, minor: int) -> bool:
+        expects = self._fields.variables.get("HTTP_EXPECT", "")
+        return expects.lower() == "100-continue" and minor == 1
+
+    def _minor(self) -> int:
+        return 0 if self.request_version in ("HTTP/0.9", "HTTP/1.0") else 1
+
+    # --- writing ------------------------------------------------------------------------------------
+
+    def _send_all(self, data: bytes) -> None:
+        self._patience.use(self._patience.write)
+        self.wfile.write(data)
+        self.wfile.flush()
+
+    def _refuse(self, refusal: RequestRefused) -> None:
+        self.close_connection = True
+        self._answering.refuse(refusal, self.raw_requestline, self._send_all)
+
+
+HttpProtocol._points = {
+    name: getattr(HttpProtocol, name)
+    for name in (
+        "MessageClass",
+        "_read_request_line",
+        "finish",
+        "formalize_key_naming",
+        "get_client_address",
+        "get_environ",
+        "handle",
+        "handle_expect_100",
+        "handle_one_request",
+        "handle_one_response",
+        "parse_request",
+        "rbufsize",
+        "send_error",
+        "setup",
+        "wbufsize",
+    )
+}
