@@ -93,13 +93,16 @@ def test_semantic_23_builtins_are_patched_on_request_alone(run_isolated: RunIsol
         import builtins
         before = builtins.open
         import eventlet
-        eventlet.monkey_patch(all=True)
+        from eventlet.green import builtin
+        eventlet.monkey_patch(all=True, os=False)
         print(builtins.open is before)
+        eventlet.monkey_patch(all=True)
+        print(builtins.open is builtin.open, eventlet.patcher.is_monkey_patched("builtins"))
         eventlet.monkey_patch(builtins=True)
-        print(builtins.open is before, open(__import__("os").devnull).close())
+        print(builtins.open is builtin.open, open(__import__("os").devnull).close())
     """)
 
-    assert done.stdout == "True\nFalse None\n"
+    assert done.stdout == "True\nFalse False\nTrue None\n"
 
 
 def test_semantic_23_module_objects_are_changed_and_earlier_names_stay(

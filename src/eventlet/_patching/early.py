@@ -20,6 +20,7 @@ HARMLESS: Final = frozenset(
 ON_PURPOSE: Final = frozenset(
     {
         ("asyncio.events", "_RunningLoop's base _local"),
+        ("bz2", "_builtin_open"),
         ("ftplib", "_SSLSocket"),
         ("multiprocessing.resource_tracker", "ResourceTracker._stop_locked's default argument"),
         ("ssl", "create_connection"),
@@ -27,10 +28,15 @@ ON_PURPOSE: Final = frozenset(
         ("subprocess", "Popen._internal_poll's default argument"),
         ("subprocess", "_del_safe.waitpid"),
         ("subprocess", "_waitpid"),
+        ("tarfile", "bltn_open"),
         ("threading", "__excepthook__"),
+        ("tokenize", "_builtin_open"),
     }
 )
-"""References in the standard library that never make a green thread block: (module, name)."""
+"""References in the standard library that make no green thread block: (module, name).
+
+Those to `open` are for files of certain kinds, which nobody has in a FIFO.
+"""
 
 
 class KeptOriginal(NamedTuple):

@@ -105,6 +105,8 @@ PATCHES = (
             "write",
         ),
     ),
+    Patch("os", "builtins", "eventlet.green._fifos", ("open",)),
+    Patch("os", "io", "eventlet.green._fifos", ("open",)),
     Patch("os", "fcntl", "eventlet.green.fcntl", ("flock", "lockf")),
     Patch("select", "select", "eventlet.green.select", ("epoll", "poll", "select")),
     Patch(

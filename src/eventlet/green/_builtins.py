@@ -1,16 +1,14 @@
 """The green form of `open`: it tells the hub that a descriptor number names a new file.
 
-Reading and writing the file still blocks; regular files are always ready anyway.
+Reading and writing the file still blocks, but for a FIFO; regular files are always ready anyway.
 """
 
-import builtins
 from typing import Any
 
 import eventlet.hubs as hubs
+from eventlet.green._fifos import open as _real_open
 
 __all__ = ["open"]
-
-_real_open = builtins.open
 
 
 class _Guard:

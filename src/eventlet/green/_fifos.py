@@ -1,0 +1,58 @@
+"""The `open` that parks where the plain one waits: at a FIFO, for the other side.
+
+Everything else is opened as ever. So this one stands in `builtins` and `io` when `os` is
+patched, and is an object: a function would become a method in classes that keep `open`.
+"""
+
+import io
+import os
+import stat
+import sys
+from typing import Any
+
+from eventlet.greenio.pipes import GreenPipe
+
+__all__ = ["open"]
+
+_ordinary: Any = io.open
+
+
+class _Open:
+    """Opens files; the arguments are those of the plain `open`."""
+
+    __slots__ = ()
+    __doc__ = _ordinary.__doc__
+    __name__ = __qualname__ = "open"
+    __wrapped__ = _ordinary
+
+    def __call__(
+        self,
+        file: Any,
+        mode: str = "r",
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        closefd: bool = True,
+        opener: Any = None,
+    ) -> Any:
+        if opener is None and _is_fifo(file):
+            return GreenPipe(file, mode, buffering, encoding, errors, newline, closefd)
+        if sys.flags.warn_default_encoding and "b" not in mode:
+            encoding = io.text_encoding(encoding)  # warns of our caller, and not of us
+        return _ordinary(file, mode, buffering, encoding, errors, newline, closefd, opener)
+
+    def __repr__(self) -> str:
+        return "<green function open>"
+
+
+def _is_fifo(file: Any) -> bool:
+    if isinstance(file, int):
+        return False  # it is open already
+    try:
+        return stat.S_ISFIFO(os.stat(file).st_mode)
+    except (OSError, TypeError, ValueError):
+        return False  # opening it says what is wrong
+
+
+open: Any = _Open()
