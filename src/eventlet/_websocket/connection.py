@@ -380,8 +380,8 @@ class RFC6455WebSocket(WebSocket):
         self.socket.settimeout(0.0)
         try:
             self._receive()
-        except _NOTHING_YET:
-            return
+        except OSError:
+            return  # nothing came, or the connection failed: then reading has ended
         finally:
             if not self._is_closing:
                 self.socket.settimeout(timeout)

@@ -81,7 +81,7 @@ def test_a_handler_that_fails_closes_with_1011_and_is_logged(exc: BaseException)
         assert peer.rest() == b""
         assert "Traceback" in site.errors.getvalue()
         assert " in fail" in site.errors.getvalue()
-        assert "500" not in site.log.text
+        assert '" 500 ' not in site.log.text
 
 
 @pytest.mark.parametrize("code", [errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN])
@@ -304,6 +304,20 @@ def test_a_peer_that_is_gone_is_noticed_when_the_handler_does_not_read() -> None
 
     with WebSite(handle, ping_interval=0.01, ping_timeout=0.01) as site, site.open():
         assert ended.wait() == 1006
+
+
+def test_a_reset_that_only_the_pings_notice_is_no_accident(capfd: Any) -> None:
+    ended = Event()
+
+    def handle(ws: RFC6455WebSocket) -> None:
+        wait_until(lambda: ws.websocket_closed)
+        ended.send((ws.wait(), ws.close_code))
+
+    with WebSite(handle, ping_interval=0.02, ping_timeout=0.01) as site:
+        reset(site.open().sock)
+        assert ended.wait() == (None, 1006)
+
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("options", [{"ping_interval": 0}, {"ping_timeout": 0}])

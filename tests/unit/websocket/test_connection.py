@@ -310,6 +310,23 @@ def test_a_reset_is_an_error_once() -> None:
         ws.close()
 
 
+def test_an_accident_of_ours_closes_with_1011_and_is_raised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> None:
+        raise ArithmeticError("an accident")
+
+    with pair() as (ws, peer):
+        monkeypatch.setattr(ws._reader, "next_event", fail)
+        reader = spawn(ws.wait)
+
+        assert peer.frame() == Frame(FIN | CLOSE, b"\x03\xf3")
+        peer.sock.close()
+        with pytest.raises(ArithmeticError):
+            reader.wait()
+        assert ws.wait() is None
+
+
 def test_a_time_out_of_the_socket_ends_one_wait_only() -> None:
     with pair() as (ws, peer):
         ws.socket.settimeout(0.01)
