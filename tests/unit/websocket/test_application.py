@@ -313,8 +313,10 @@ def test_a_reset_that_only_the_pings_notice_is_no_accident(capfd: Any) -> None:
         wait_until(lambda: ws.websocket_closed)
         ended.send((ws.wait(), ws.close_code))
 
-    with WebSite(handle, ping_interval=0.02, ping_timeout=0.01) as site:
-        reset(site.open().sock)
+    with WebSite(handle, ping_interval=0.01, ping_timeout=0.05) as site:
+        peer = site.open()
+        assert peer.frame() == Frame(FIN | PING)
+        reset(peer.sock)
         assert ended.wait() == (None, 1006)
 
     assert "Traceback" not in capfd.readouterr().err
