@@ -24,6 +24,7 @@ from eventlet._server.response_head import format_fields
 __all__ = ["BodyTruncated", "Input"]
 
 CONTINUE_LINE = b"HTTP/1.1 100 Continue\r\n"
+_PIECE_BYTES = 65536  # asked for at once: what is announced need not come, and takes no memory
 
 
 class ByteSink(Protocol):
@@ -273,7 +274,7 @@ class Input:
 
     def _pull(self, size: int) -> bytes:
         try:
-            data = self.rfile.read1(size)
+            data = self.rfile.read1(min(size, _PIECE_BYTES))
         except OSError as exc:
             self.failure = exc
             raise
@@ -281,7 +282,7 @@ class Input:
 
     def _pull_line(self, size: int) -> bytes:
         try:
-            data = self.rfile.readline(size)
+            data = self.rfile.readline(min(size, _PIECE_BYTES))
         except OSError as exc:
             self.failure = exc
             raise
