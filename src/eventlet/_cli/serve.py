@@ -19,7 +19,7 @@ from eventlet._serve.refusal import Refusal, reason
 from eventlet._serve.settings import Settings
 from eventlet._serve.tls import check
 
-__all__ = ["add_arguments", "main"]
+__all__ = ["add_arguments", "choose", "main", "prepare"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,16 +35,17 @@ def main(args: argparse.Namespace) -> int:
     """
     if not sys.flags.safe_path:
         del sys.path[0]  # where `python -m` was called; workers put the application's folder there
+    _open_standard_streams()
     try:
-        chosen = _chosen(args)
-        listeners = _prepare(chosen)
+        settings = choose(args)
+        listeners = prepare(settings)
     except Refusal as exc:
-        sys.stderr.write(f"python -m eventlet serve: error: {exc}\n")
+        os.write(2, f"python -m eventlet serve: error: {exc}\n".encode(errors="backslashreplace"))
         return 1
-    journal = Journal(2, chosen.log_format == "json")
-    journal.note(_banner(chosen, listeners))
-    make_room(chosen.max_connections, journal)
-    master = Master(chosen, listeners, journal)
+    journal = Journal(2, settings.log_format == "json")
+    journal.note(_banner(settings, listeners))
+    make_room(settings.max_connections, journal)
+    master = Master(settings, listeners, journal)
     job = master.run()
     if job is not None:
         return worker.run(job)
@@ -52,7 +53,21 @@ def main(args: argparse.Namespace) -> int:
     return master.status
 
 
-def _chosen(args: argparse.Namespace) -> Settings:
+def _open_standard_streams() -> None:
+    """Have a descriptor 0, 1 and 2, or a listening socket becomes what logs are written to."""
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+
+
+def choose(args: argparse.Namespace) -> Settings:
+    """Put together what the command line and the configuration file say, and change the folder.
+
+    Raises:
+        Refusal: something cannot be read or done.
+    """
     given = {name: value for name, value in vars(args).items() if name != "arguments"}
     config = given.pop("config", None)
     if "bind" in given:
@@ -69,8 +84,12 @@ def _chosen(args: argparse.Namespace) -> Settings:
     return settings
 
 
-def _prepare(settings: Settings) -> list[Listening]:
-    """Find out what can be found out before a worker is there, and listen."""
+def prepare(settings: Settings) -> list[Listening]:
+    """Find out what can be found out before a worker is there, and listen.
+
+    Raises:
+        Refusal: the application cannot be served like that.
+    """
     if not settings.app:
         raise Refusal("no application is named", "write module:app behind the options")
     parse(settings.app)

@@ -145,8 +145,9 @@ class Master:
 
     def _start(self, slot: int) -> Job | None:
         ours, theirs = socket.socketpair()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             pid = os.fork()
@@ -191,6 +192,8 @@ class Master:
 
     def _greet(self, child: Child) -> None:
         child.ready_at = time.monotonic()
+        if child.is_leaving:
+            return  # the word was on its way
         child.kill_at = float("inf")
         if child.generation == self._generation:
             self._proven = self._generation
@@ -232,7 +235,7 @@ class Master:
         """Think about what the end of a worker means."""
         how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with status {code}"
         if child.is_leaving:
-            if code != 0:
+            if code not in {0, -signal.SIGTERM}:
                 self._journal.note(f"worker {child.pid} {how} while it was leaving", "warning")
             return
         if not child.failure:

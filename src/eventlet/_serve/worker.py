@@ -71,14 +71,18 @@ class _Worker:
         self._job = job
         self._settings = job.settings
         self._status = 0
-        self._is_loading = True
         self._told = Event()
         self._ends_at_once = Event()
         tls = (job.settings.tls_cert, job.settings.tls_key, job.settings.client_ca)
         self._watch = Watch(path for path in tls if path is not None)
 
     def run(self) -> int:
-        self._take_signals()
+        for number in (signal.SIGTERM, signal.SIGCHLD):
+            set_handler(number, signal.SIG_DFL)  # there is nothing to finish yet
+        self._leave_others_to_master()
+        signal.pthread_sigmask(
+            signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGCHLD, *_LEFT_TO_MASTER}
+        )
         serving = None
         try:
             if self._settings.reload:
@@ -95,8 +99,8 @@ class _Worker:
             if not (self._settings.reload and exc.files):
                 return FAILURE
             self._watch.add(exc.files)
-        self._is_loading = False
-        self._take_signals()  # the application may have set handlers of its own
+        self._leave_others_to_master()  # the application may have set handlers of its own
+        set_handler(signal.SIGTERM, self._terminate)
         threads = [spawn(self._wait_for_master)]
         if self._settings.reload:
             threads.append(spawn(self._wait_for_change))
@@ -163,18 +167,11 @@ class _Worker:
 
     # --- who tells it to end ----------------------------------------------------------------
 
-    def _take_signals(self) -> None:
+    def _leave_others_to_master(self) -> None:
         for number in _LEFT_TO_MASTER:
             set_handler(number, _leave_to_master)
-        set_handler(signal.SIGTERM, self._terminate)
-        set_handler(signal.SIGCHLD, signal.SIG_DFL)
-        signal.pthread_sigmask(
-            signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGCHLD, *_LEFT_TO_MASTER}
-        )
 
     def _terminate(self, *_: object) -> None:
-        if self._is_loading:
-            raise SystemExit(0)
         self._tell("")
 
     def _tell(self, why: str) -> None:

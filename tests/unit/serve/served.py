@@ -19,8 +19,10 @@ from typing import Any, Self
 from tests.isolated_runner import ROOT
 
 __all__ = [
+    "APP",
     "PATIENCE",
     "Served",
+    "command",
     "connect",
     "environment",
     "fetch",

@@ -82,6 +82,18 @@ def test_a_request_in_flight_is_finished_by_its_old_worker(tmp_path: Path) -> No
         assert str(old).encode() in received
 
 
+def test_many_reloads_at_once_leave_the_workers_that_are_wanted(tmp_path: Path) -> None:
+    with Served(tmp_path, "--workers=2", "--grace=1") as served:
+        for pause in (0.0, 0.02, 0.05, 0.1, 0.0, 0.15, 0.03):
+            served.send(signal.SIGHUP)
+            time.sleep(pause)
+        wait_until(lambda: len(served.children) == 2 and set(served.pids) == set(served.children))
+
+        assert int(served.fetch()) in served.children
+        assert served.end() == 0
+        assert "killed" not in served.said
+
+
 def test_new_certificates(tmp_path: Path, authority: trustme.CA) -> None:
     other = trustme.CA()
     context = ssl.create_default_context()

@@ -7,13 +7,25 @@ import re
 import signal
 import socket
 import ssl
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import trustme
 
-from tests.unit.serve.served import Served, connect, fetch, run_serve, wait_until, write
+from tests.unit.serve.served import (
+    APP,
+    PATIENCE,
+    Served,
+    command,
+    connect,
+    environment,
+    fetch,
+    run_serve,
+    wait_until,
+    write,
+)
 
 pytestmark = pytest.mark.slow  # each starts processes
 
@@ -68,6 +80,27 @@ def test_a_descriptor_that_somebody_else_opened(tmp_path: Path) -> None:
         with Served(tmp_path, f"--bind=fd://{fd}", pass_fds=(fd,)) as served:
             assert served.port == listener.getsockname()[1]
             assert served.fetch() == str(served.pids[0])
+
+
+def test_without_standard_streams(tmp_path: Path) -> None:
+    write(tmp_path, site_app=APP)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        fd = listener.fileno()
+        shell = ("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")
+        process = subprocess.Popen(
+            [*shell, *command("site_app:app", f"--bind=fd://{fd}")],
+            cwd=tmp_path,
+            env=environment({}),
+            pass_fds=(fd,),
+        )
+        try:
+            answers = {fetch(listener.getsockname()) for _ in range(3)}
+        finally:
+            process.terminate()
+            status = process.wait(PATIENCE)
+
+    assert len(answers) == 1
+    assert status == 0
 
 
 def test_the_sockets_that_systemd_hands_over(tmp_path: Path) -> None:
