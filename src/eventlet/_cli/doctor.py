@@ -91,6 +91,7 @@ def _versions() -> dict[str, str | None]:
         "greenlet": _version("greenlet"),
         "dnspython": _version("dnspython"),
         "httptools": _version("httptools"),
+        "wsproto": _version("wsproto"),
     }
 
 

@@ -36,6 +36,9 @@ from eventlet._websocket.errors import FailedConnectionError
 __all__ = ["Event", "FrameReader", "Message", "PeerClose", "Ping", "Pong"]
 
 
+_BYTES = (bytes, bytearray)  # wsproto gives one or the other, before release 1.3 the second
+
+
 class Message(NamedTuple):
     """A whole message.
 
@@ -116,12 +119,13 @@ class FrameReader:
     def _take(self, frame: Frame) -> Event | None:
         if not frame.opcode.iscontrol():
             return self._take_piece(self._messages.process_frame(frame))
-        assert isinstance(frame.payload, bytes)
+        assert isinstance(frame.payload, _BYTES)
+        payload = bytes(frame.payload)
         if frame.opcode is Opcode.PING:
-            return Ping(frame.payload)
+            return Ping(payload)
         if frame.opcode is Opcode.PONG:
-            return Pong(frame.payload)
-        return PeerClose(frame.payload, *parse_close_payload(frame.payload))
+            return Pong(payload)
+        return PeerClose(payload, *parse_close_payload(payload))
 
     def _take_piece(self, piece: Frame) -> Message | None:
         data: str | bytes
@@ -133,9 +137,9 @@ class FrameReader:
                 self._text.write(piece.payload)
                 data = self._text.getvalue() if piece.message_finished else ""
         else:
-            assert isinstance(piece.payload, bytes)
+            assert isinstance(piece.payload, _BYTES)
             if self._bytes is None and piece.message_finished:
-                data = piece.payload
+                data = bytes(piece.payload)
             else:
                 self._bytes = bytearray() if self._bytes is None else self._bytes
                 self._bytes += piece.payload
