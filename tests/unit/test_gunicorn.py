@@ -20,6 +20,8 @@ from typing import Any, Self
 import pytest
 import trustme
 
+from eventlet import websocket
+
 from tests.unit.serve.served import PATIENCE, connect, environment, fetch, wait_until, write
 
 pytest.importorskip("gunicorn", reason="gunicorn is not installed: `make test-gunicorn` has it")
@@ -39,10 +41,17 @@ WORKERS = [
 APP = """\
     import os, time
     import eventlet
-    from eventlet import wsgi
+    from eventlet import websocket, wsgi
+
+    @websocket.WebSocketWSGI
+    def echo(ws):
+        for message in ws:
+            ws.send(message.upper())
 
     def app(environ, start_response):
         path = environ["PATH_INFO"]
+        if path == "/ws":
+            return echo(environ, start_response)
         if path == "/taken":
             sock = environ["gunicorn.socket"]
             sock.sendall(b"all mine")
@@ -169,6 +178,17 @@ def test_an_application_may_take_a_connection_over(
         sock.sendall(b"GET /taken HTTP/1.1\r\nHost: a\r\n\r\n")
 
         assert read_to_end(sock) == b"all mine"
+
+
+@pytest.mark.parametrize("worker, release", WORKERS)
+def test_websockets(tmp_path: Path, worker: str, release: str) -> None:
+    with Gunicorn(tmp_path, worker, release) as served:
+        with websocket.connect(f"ws://127.0.0.1:{served.address[1]}/ws") as ws:
+            for text in ("one", "two" * 100_000):
+                ws.send(text)
+                assert ws.wait() == text.upper()
+        assert served.end() == 0
+        assert "Traceback" not in served.said
 
 
 @pytest.mark.parametrize("worker, release", WORKERS)

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import trustme
 
+from eventlet import websocket
+
 from tests.unit.serve.served import (
     APP,
     PATIENCE,
@@ -211,6 +213,27 @@ def test_slow_and_greedy_clients_are_sent_away(tmp_path: Path) -> None:
         with connect(("127.0.0.1", served.port)) as sock:
             sock.sendall(b"GET /big HTTP/1.1\r\n\r\n")
             wait_until(lambda: '"GET /big' in served.printed)  # given up, though nobody reads
+
+
+def test_an_idle_websocket_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        site_app="""\
+            from eventlet import websocket
+
+            @websocket.WebSocketWSGI
+            def app(ws):
+                for message in ws:
+                    ws.send(message.upper())
+        """,
+    )
+    with Served(tmp_path) as served:
+        with websocket.connect(f"ws://127.0.0.1:{served.port}/") as ws:
+            ws.send("hello")
+            assert ws.wait() == "HELLO"
+            assert served.end() == 0
+        assert "killed" not in served.said
+        assert "Traceback" not in served.said
 
 
 def test_a_listening_socket_that_fails_ends_the_worker(tmp_path: Path) -> None:
