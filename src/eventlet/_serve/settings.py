@@ -23,6 +23,7 @@ class Option(NamedTuple):
         name: as it is written, without the dashes in front.
         read: makes the value; raises ValueError.
         is_many: it may be given several times; each value is read by itself.
+        default: its value if it is not given.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Option(NamedTuple):
     metavar: str
     help: str
     is_many: bool
+    default: Any
 
 
 def _option(
@@ -59,7 +61,7 @@ class Settings:
         text,
         "ADDRESS",
         "listen on host:port, [v6]:port, unix:path or fd://number (fd:// alone: all that systemd "
-        "hands over); may be repeated; 127.0.0.1:8000 if not given",
+        "hands over); may be repeated",
         is_many=True,
     )
     backlog: int = _option(1024, count(1), "N", "connections that the kernel lets wait")
@@ -93,7 +95,9 @@ class Settings:
     )
     patch: bool = _switch(True, "patch the standard library first, as `run` does")
     reload: bool = _switch(False, "reload when a file of the program changes, for development")
-    access_log: str = _option("-", text, "FILE", "a line for each request; - is stdout, or none")
+    access_log: str = _option(
+        "-", text, "FILE", "a line for each request; - is the standard output; or none"
+    )
     log_format: str | None = _option(
         None, line_format, "FORMAT", "json for all that is said, or the %-format of a request"
     )
@@ -116,7 +120,7 @@ def options() -> Iterator[Option]:
     """Give the table, in the order of the help."""
     for each in fields(Settings):
         values: Mapping[str, Any] = each.metadata
-        yield Option(each.name.replace("_", "-"), **values)
+        yield Option(each.name.replace("_", "-"), **values, default=each.default)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -150,8 +154,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 action="append" if option.is_many else "store",
                 default=argparse.SUPPRESS,
                 metavar=option.metavar,
-                help=option.help.replace("%", "%%"),
+                help=_with_default(option).replace("%", "%%"),
             )
+
+
+def _with_default(option: Option) -> str:
+    if option.default is None:
+        return option.help
+    shown = ", ".join(option.default) if option.is_many else option.default
+    return f"{option.help} [{shown}]"
 
 
 def _complaining(read: Reader) -> Reader:
