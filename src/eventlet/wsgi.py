@@ -27,11 +27,11 @@ from eventlet._protocols.head_collector import HeadLimits
 from eventlet._protocols.refusals import HeaderLineTooLong, HeadersTooLarge
 from eventlet._server.access_log import (
     DEFAULT_LOG_FORMAT,
-    AccessLog,
     LoggerFileWrapper,
     LoggerNull,
     ServerLog,
     get_logger,
+    make_access_log,
 )
 from eventlet._server.answering import STATE_CLOSE, STATE_IDLE, STATE_REQUEST
 from eventlet._server.environ import Environ, addr_to_host_port, server_environ, socket_repr
@@ -185,7 +185,7 @@ class Server:
             capitalize_response_headers and protocol.capitalize_response_headers
         )
         self.access_log = (
-            AccessLog(self.log.info, log_format, log_x_forwarded_for) if log_output else None
+            make_access_log(self.log.info, log_format, log_x_forwarded_for) if log_output else None
         )
         self.limits = Limits() if limits is None else limits
         self.pid = os.getpid()
@@ -308,7 +308,7 @@ def server(
         keepalive: False closes after each response; a number is also the seconds to wait for
             a request.
         log_output: False logs nothing at all.
-        log_format: %-format of the line for each request.
+        log_format: %-format of the line for each request, or `"json"`.
         url_length_limit: bytes that a request line may not reach.
         debug: log more; set to True by the caller it also sends tracebacks to clients.
         socket_timeout: seconds that one operation of a client may take; None for ever.

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from eventlet._serve.journal import Journal
-from eventlet._serve.json_lines import JsonAccessLog
 from eventlet._serve.proxied import ProxiedServer
 from eventlet._serve.settings import Settings
-from eventlet._server.access_log import AccessLog
+from eventlet._server.access_log import AccessLog, make_access_log
 from eventlet.greenpool import GreenPool
 from eventlet.greenthread import spawn
 from eventlet.wsgi import DEFAULT_LOG_FORMAT, Limits, Server
@@ -101,6 +100,5 @@ class Serving:
         if self._access_log is None:
             return None
         is_behind_proxies = self._settings.forwarded_allow_ips is not None
-        form = self._settings.log_format
-        kind = JsonAccessLog if form == "json" else AccessLog
-        return kind(self._access_log.info, form or DEFAULT_LOG_FORMAT, is_behind_proxies)
+        form = self._settings.log_format or DEFAULT_LOG_FORMAT
+        return make_access_log(self._access_log.info, form, is_behind_proxies)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 import traceback
@@ -13,12 +14,14 @@ from eventlet._server.response_head import PerSecond
 __all__ = [
     "DEFAULT_LOG_FORMAT",
     "AccessLog",
+    "JsonAccessLog",
     "Logger",
     "LoggerFileWrapper",
     "LoggerNull",
     "ServerLog",
     "escape",
     "get_logger",
+    "make_access_log",
 ]
 
 DEFAULT_LOG_FORMAT = (
@@ -161,4 +164,41 @@ class AccessLog:
         )
 
 
+class JsonAccessLog(AccessLog):
+    """Write one object for each request, on one line."""
+
+    def request(
+        self,
+        client_ip: str,
+        client_port: str,
+        request_line: str,
+        status_code: int,
+        body_length: int,
+        wall_seconds: float,
+    ) -> None:
+        """Write the line of one request; control characters are escaped as JSON does."""
+        self._write(
+            json.dumps(
+                {
+                    "time": _iso_time(),
+                    "client_ip": client_ip,
+                    "client_port": client_port,
+                    "request": request_line,
+                    "status": status_code,
+                    "bytes": body_length,
+                    "seconds": round(wall_seconds, 6),
+                }
+            )
+        )
+
+
+def make_access_log(
+    write: Callable[[str], None], log_format: str, log_x_forwarded_for: bool
+) -> AccessLog:
+    """Give the access log for a format: `json`, or one for `AccessLog`."""
+    kind = JsonAccessLog if log_format == "json" else AccessLog
+    return kind(write, log_format, log_x_forwarded_for)
+
+
+_iso_time = PerSecond(lambda second: time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(second)))
 _date_time = PerSecond(lambda second: time.strftime("%d/%b/%Y %H:%M:%S", time.localtime(second)))

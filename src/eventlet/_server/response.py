@@ -81,6 +81,7 @@ class Response:
     _head: AppHead | None = None
     _code_without_head = 500
     _framing = _UNDECIDED
+    _is_over = False
     _left = 0
 
     def __init__(
@@ -130,10 +131,12 @@ class Response:
         """Send a piece of the body at once.
 
         Raises:
-            AssertionError: `start_response` was not called.
+            AssertionError: `start_response` was not called, or the response is over.
             OSError: the client is gone.
         """
         self._started()
+        if self._is_over:
+            raise AssertionError("the response is over: write was called too late")
         data = self._encode(data)
         if data:
             self._send(data)
@@ -219,7 +222,7 @@ class Response:
             count -= len(data)
         if head:
             self._transmit(head, b"")
-        self._complain_if_short()
+        self._finish_body()
         return True
 
     def _send_part(
@@ -351,9 +354,10 @@ class Response:
             if self._framing == _CHUNKED:
                 data += LAST_CHUNK
         self._transmit(head, data)
-        self._complain_if_short()
+        self._finish_body()
 
-    def _complain_if_short(self) -> None:
+    def _finish_body(self) -> None:
+        self._is_over = True
         if self._left:
             self.complaint = f"the body is {self._left} bytes shorter than its Content-Length"
         if self.complaint is not None:

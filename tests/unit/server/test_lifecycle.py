@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import socket
@@ -383,6 +384,8 @@ def test_a_dead_listener_ends_the_loop_quietly(code: int) -> None:
         os_error(errno.ECONNABORTED),
         os_error(errno.EMFILE),
         os_error(errno.ENFILE),
+        os_error(errno.ENOMEM),
+        os_error(errno.ENOBUFS),
         ssl.SSLError("one client"),
         ssl.SSLEOFError("one client"),
         TimeoutError("of the listener"),
@@ -396,6 +399,16 @@ def test_one_failed_connection_or_a_shortage_does_not_end_the_loop(
     served, _, _ = accept_all(error, (Accepted(), "a"), error, (Accepted(), "b"), END)
 
     assert served == 2
+
+
+def test_a_shortage_is_logged_once_and_so_is_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventlet._server.listener.BACK_OFF_SECONDS", 0.001)
+    shortage = [os_error(errno.EMFILE)] * 5
+
+    _, text, _ = accept_all(*shortage, (Accepted(), "a"), (Accepted(), "b"), *shortage, END)
+
+    assert text.count("cannot accept") == 2
+    assert text.count("accepting again") == 1
 
 
 @pytest.mark.parametrize("code", [errno.EINVAL, errno.EBADF])
@@ -541,6 +554,25 @@ def test_control_characters_never_reach_the_log() -> None:
     assert len(site.log.requests) == 2
     assert site.log.text.replace("\n", "").isprintable()
     assert r"\x85\x9b2J" in site.log.text
+
+
+def test_the_access_log_may_be_json() -> None:
+    request = b'GET /"\xc2\x85 HTTP/1.1\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n'
+    with Site(hello, log_format="json") as site:
+        raw = site.exchange(request)
+
+    (line,) = [line for line in site.log if line.startswith("{")]
+    entry = json.loads(line)
+    assert line.isascii()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}", entry.pop("time"))
+    assert entry.pop("client_port").isdecimal()
+    assert entry.pop("seconds") < PATIENCE
+    assert entry == {
+        "client_ip": "192.0.2.1,127.0.0.1",
+        "request": 'GET /"\xc2\x85 HTTP/1.1',
+        "status": 200,
+        "bytes": len(raw),
+    }
 
 
 def test_refused_requests_are_in_the_access_log() -> None:
