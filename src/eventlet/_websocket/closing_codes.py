@@ -73,7 +73,7 @@ def pack_close_data(close_data: Any) -> bytes:
     code, reason = close_data
     if code not in VALID_CODES:
         raise ProtocolError(f"close code {code!r} must not be sent")
-    data = (reason or "").encode() if not isinstance(reason, bytes) else reason
+    data = reason if isinstance(reason, bytes) else str(reason or "").encode()
     if len(data) > MAX_CONTROL_PAYLOAD - 2:
         raise ProtocolError(
             f"a close reason has at most {MAX_CONTROL_PAYLOAD - 2} bytes, not {len(data)}"

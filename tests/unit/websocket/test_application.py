@@ -137,6 +137,7 @@ def test_nothing_else_is_written_and_the_request_is_logged_once() -> None:
         assert len(site.log.requests) == 1
 
 
+@pytest.mark.slow
 def test_a_stopped_server_does_not_wait_for_websockets() -> None:
     ended = []
 
@@ -268,6 +269,7 @@ def test_a_peer_that_answers_is_pinged_again() -> None:
         assert received == Frame(FIN | TEXT, b"still here")
 
 
+@pytest.mark.slow
 def test_a_peer_that_talks_is_not_pinged() -> None:
     with WebSite(ping_interval=0.2, ping_timeout=5) as site, site.open() as peer:
         for _ in range(6):

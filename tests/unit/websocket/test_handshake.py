@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import warnings
 from typing import Any
 
@@ -237,6 +238,37 @@ def test_a_buffered_file_over_tls_that_has_nothing_is_not_waited_for() -> None:
             assert file.readline() == b"the head\r\n"
 
             assert _take_socket({"eventlet.input": wsgi.Input(file, None, near)}) == (near, b"")
+
+
+def test_a_file_that_buffers_nothing_has_read_nothing_ahead() -> None:
+    class Unbuffered:
+        def read1(self, size: int) -> bytes:
+            raise AssertionError("nobody asked")
+
+        readline = read1
+
+    near, far = green_socket.socketpair()
+    with near, far:
+        environ = {"eventlet.input": wsgi.Input(Unbuffered(), None, near)}
+        assert _take_socket(environ) == (near, b"")
+
+
+def test_a_client_that_is_gone_before_the_answer_is_no_error() -> None:
+    errors = io.StringIO()
+    near, far = green_socket.socketpair()
+    far.close()
+    environ = {
+        "HTTP_CONNECTION": "Upgrade",
+        "HTTP_UPGRADE": "websocket",
+        "HTTP_SEC_WEBSOCKET_VERSION": "13",
+        "HTTP_SEC_WEBSOCKET_KEY": KEY,
+        "gunicorn.socket": near,
+        "wsgi.errors": errors,
+    }
+
+    assert list(WebSocketWSGI(print)(environ, print)) == []
+    assert errors.getvalue() == ""
+    assert near.fileno() == -1
 
 
 def test_a_server_that_hands_out_no_socket_is_told() -> None:

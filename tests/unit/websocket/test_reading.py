@@ -174,6 +174,7 @@ def test_many_frames_up_to_the_limit_pass() -> None:
     assert read(data + data) == [Message(bytes(LIMIT), None)] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
 def test_a_message_byte_by_byte_takes_little_memory(opcode: int) -> None:
     reader = FrameReader(False, 1 << 20, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from eventlet._websocket.compression import Inflater
 from eventlet._websocket.errors import FailedConnectionError
 from eventlet._websocket.reading import FrameReader, Message
 
+from tests.depth import games
 from tests.unit.websocket.peer import deflate, frame
 
 LIMIT = 200
@@ -58,6 +60,8 @@ frames = st.builds(
 places = st.lists(st.integers(0, 5000), max_size=12)
 
 
+@pytest.mark.slow
+@games(100)
 @given(st.lists(frames, max_size=8).map(b"".join), places)
 def test_frames_mean_the_same_however_they_are_cut(data: bytes, where: list[int]) -> None:
     whole = read([data])
@@ -66,11 +70,13 @@ def test_frames_mean_the_same_however_they_are_cut(data: bytes, where: list[int]
     assert read([data[i : i + 1] for i in range(len(data))]) == whole
 
 
+@games(100)
 @given(st.binary(max_size=300), places, st.booleans())
 def test_noise_is_refused_or_waited_for(data: bytes, where: list[int], client: bool) -> None:
     assert read(cut(data, where), client) == read([data], client)
 
 
+@games(100)
 @given(st.lists(st.one_of(st.text(max_size=40), st.binary(max_size=100)), max_size=8), places)
 def test_good_messages_all_arrive(messages: list[str | bytes], where: list[int]) -> None:
     data = b"".join(
