@@ -25,6 +25,8 @@ def test_all_examples_are_there() -> None:
         "producer_consumer",
         "recursive_crawler",
         "webcrawler",
+        "websocket",
+        "websocket_chat",
         "wsgi",
     }
 
