@@ -51,8 +51,11 @@ class ProxiedServer(Server):
                 conn_state[1] = self.tls.wrap_socket(
                     sock, server_side=True, do_handshake_on_connect=False
                 )
-        except (OSError, ProxyHeaderError) as exc:
+        except ProxyHeaderError as exc:
             self.journal.note(f"turned away {peer!r}: {exc}")
+            sock.close()
+        except OSError as exc:
+            self.journal.detail(f"gone before the PROXY header {peer!r}: {exc}")
             sock.close()
         except BaseException:
             sock.close()
@@ -65,10 +68,14 @@ def read_header(sock: Any) -> Endpoints | None:
     """Read exactly the header, not a byte of what follows.
 
     Raises:
-        OSError: the connection failed.
+        OSError: the connection failed, or ended before the first byte, as those of a proxy that
+            only looks whether we are there.
         ProxyHeaderError: it brought something else.
     """
-    first = _read(sock, FIRST_BYTES)
+    first = sock.recv(FIRST_BYTES)
+    if not first:
+        raise ConnectionAbortedError("it ended at once")
+    first += _read(sock, FIRST_BYTES - len(first))
     if is_text(first):
         return parse_text(_read_line(sock, first))
     head = first + _read(sock, V2_BYTES - FIRST_BYTES)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import struct
+from typing import Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eventlet._protocols.proxy_header import (
     FIRST_BYTES,
@@ -18,6 +21,8 @@ from eventlet._protocols.proxy_header import (
     parse_v2,
     v2_length,
 )
+
+from tests.depth import games
 
 V4 = bytes([192, 0, 2, 1, 192, 0, 2, 2]) + struct.pack("!HH", 4000, 80)
 V6 = bytes(15) + b"\1" + bytes(15) + b"\2" + struct.pack("!HH", 4000, 80)
@@ -131,3 +136,36 @@ def test_extra_fields_of_version_2_are_passed_over() -> None:
 def test_what_version_2_may_not_say(command: int, family: int, length: int, why: str) -> None:
     with pytest.raises(ProxyHeaderError, match=why):
         v2(command, family, bytes(length))
+
+
+@games(200)
+@given(st.binary(max_size=120))
+def test_any_line_is_read_or_refused(rest: bytes) -> None:
+    try:
+        parse_text(b"PROXY " + rest)
+    except ProxyHeaderError:
+        pass
+
+
+@games(200)
+@given(st.integers(0, 255), st.integers(0, 255), st.binary(max_size=300))
+def test_any_bytes_of_version_2_are_read_or_refused(command: int, family: int, rest: bytes) -> None:
+    try:
+        v2(command, family, rest)
+    except ProxyHeaderError:
+        pass
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@games(100)
+@given(data=st.data(), source_port=st.integers(0, 65535), destination_port=st.integers(0, 65535))
+def test_both_versions_say_the_same(
+    version: Literal[4, 6], data: st.DataObject, source_port: int, destination_port: int
+) -> None:
+    addresses = st.ip_addresses(v=version)
+    source, destination = data.draw(addresses), data.draw(addresses)
+    line = f"PROXY TCP{version} {source} {destination} {source_port} {destination_port}\r\n"
+    packed = source.packed + destination.packed
+    rest = packed + struct.pack("!HH", source_port, destination_port)
+
+    assert parse_text(line.encode()) == v2(0x21, {4: 0x11, 6: 0x21}[version], rest)
