@@ -115,11 +115,10 @@ def _attribute(holder: Any, name: str) -> Any:
 
 def _failure(what: str, exc: Exception) -> Refusal:
     """Show a failure of the application from its own first frame on."""
-    frame = exc.__traceback__
-    own = frame
+    own = exc.__traceback__
     while own is not None and own.tb_frame.f_code.co_filename.startswith(_BEFORE_IT):
         own = own.tb_next
-    lines = traceback.format_exception(type(exc), exc, own or frame)
+    lines = traceback.format_exception(type(exc), exc, own)
     summary = "".join(traceback.format_exception_only(exc)).strip().splitlines()[-1]
     files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(own)]
     if isinstance(exc, SyntaxError) and exc.filename is not None:
