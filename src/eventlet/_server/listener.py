@@ -41,7 +41,7 @@ from eventlet.greenthread import sleep
 
 peek = base_socket.recv  # below TLS, too
 
-__all__ = ["Acceptor", "ConnectionPool", "accept_connections"]
+__all__ = ["Acceptor", "ConnectionPool"]
 
 BACK_OFF_SECONDS = 0.1
 YOUNG_SECONDS = 1.0  # a client that connects sends its request within this time
@@ -339,23 +339,3 @@ def _has_more(sock: Any) -> bool:
     with suppress(OSError):
         return bool(peek(sock, 1, stdlib_socket.MSG_PEEK | stdlib_socket.MSG_DONTWAIT))
     return False
-
-
-def accept_connections(
-    sock: Any,
-    process: Callable[[list[Any]], None],
-    pool: ConnectionPool,
-    *,
-    is_accepting: Callable[[], bool],
-    socket_timeout: float | None,
-    journal: ServerLog,
-) -> None:
-    """Run an `Acceptor` that nobody will stop by name."""
-    Acceptor(
-        sock,
-        process,
-        pool,
-        is_accepting=is_accepting,
-        socket_timeout=socket_timeout,
-        journal=journal,
-    ).run()

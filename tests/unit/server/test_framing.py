@@ -16,7 +16,8 @@ import pytest
 from eventlet import wsgi
 from eventlet.greenpool import GreenPool
 
-from tests.unit.server.http1_mutations import FAMILIES, NEXT
+from tests.unit.server.http1_messages import NEXT
+from tests.unit.server.http1_mutations import FAMILIES
 from tests.unit.server.http1_oracle import Opinion, judge
 from tests.unit.server.site import Reply, Site, parse_replies, read_to_end
 
