@@ -22,7 +22,7 @@ from eventlet.timeout import Timeout
 from tests.unit.server.site import PATIENCE, Reply, Site, listen, parse_replies, read_to_end
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-BIG = os.urandom(1024) * 3000
+BIG = os.urandom(1024) * 300
 
 
 @pytest.fixture
@@ -83,10 +83,10 @@ def test_a_file_is_sent_by_the_kernel_with_its_length(big: Path, sendfiles: list
 
 
 def test_a_file_is_sent_from_its_position_on(big: Path, sendfiles: list[int]) -> None:
-    replies = fetch(Files(lambda: opened_at(big, 1_000_000)))
+    replies = fetch(Files(lambda: opened_at(big, 100_000)))
 
-    assert [reply.body == BIG[1_000_000:] for reply in replies] == [True, True]
-    assert sum(sendfiles) == 2 * (len(BIG) - 1_000_000)
+    assert [reply.body == BIG[100_000:] for reply in replies] == [True, True]
+    assert sum(sendfiles) == 2 * (len(BIG) - 100_000)
 
 
 def test_no_more_than_the_length_is_sent(big: Path, sendfiles: list[int]) -> None:
@@ -214,7 +214,7 @@ def test_a_file_is_sent_with_patience(big: Path, sendfiles: list[int]) -> None:
     (reply,) = fetch(app, GET, limits=wsgi.Limits(write_timeout=5.0, idle_timeout=1.0))
 
     assert reply.body == BIG
-    assert len(sendfiles) > 10
+    assert len(sendfiles) == 5
 
 
 def test_under_tls_a_file_is_read(big: Path, sendfiles: list[int]) -> None:
