@@ -50,7 +50,7 @@ MARGIN_SECONDS: Final = 2.5  # a worker that is asked to end may take longer tha
 
 SIGNALS: Final = (
     *(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD),
-    *(signal.SIGTTIN, signal.SIGTTOU),
+    *(signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR1),
 )
 
 
@@ -307,6 +307,10 @@ class Master:
         elif number == signal.SIGHUP:
             self._journal.note("SIGHUP: reloading")
             self._reload()
+        elif number == signal.SIGUSR1:
+            for child in self._children.values():
+                if child.ready_at is not None:
+                    self._send(child, signal.SIGUSR1)
         elif number == signal.SIGTTIN:
             self._resize(self._number + 1)
         elif number == signal.SIGTTOU:

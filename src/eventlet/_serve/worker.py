@@ -35,6 +35,7 @@ FAILURE: Final = 1
 
 # They reach every process of a terminal; the master decides what they mean.
 _LEFT_TO_MASTER: Final = (signal.SIGINT, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU)
+_TOLD_BY_MASTER: Final = (signal.SIGTERM, signal.SIGUSR1)
 
 
 class Job(NamedTuple):
@@ -71,6 +72,7 @@ class _Worker:
         self._job = job
         self._settings = job.settings
         self._status = 0
+        self._log_fd: int | None = None
         self._told = Event()
         self._ends_at_once = Event()
         tls = (job.settings.tls_cert, job.settings.tls_key, job.settings.client_ca)
@@ -81,7 +83,7 @@ class _Worker:
             set_handler(number, signal.SIG_DFL)  # there is nothing to finish yet
         self._leave_others_to_master()
         signal.pthread_sigmask(
-            signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGCHLD, *_LEFT_TO_MASTER}
+            signal.SIG_UNBLOCK, {signal.SIGCHLD, *_TOLD_BY_MASTER, *_LEFT_TO_MASTER}
         )
         serving = None
         try:
@@ -101,6 +103,7 @@ class _Worker:
             self._watch.add(exc.files)
         self._leave_others_to_master()  # the application may have set handlers of its own
         set_handler(signal.SIGTERM, self._terminate)
+        set_handler(signal.SIGUSR1, lambda *_: spawn(self._open_log_again))
         threads = [spawn(self._wait_for_master)]
         if self._settings.reload:
             threads.append(spawn(self._wait_for_change))
@@ -132,7 +135,7 @@ class _Worker:
             from eventlet.green.ssl import GreenSSLContext  # OpenSSL is loaded for TLS alone
 
             tls = make_context(settings, GreenSSLContext)
-        access_log = open_log(settings.access_log)
+        self._log_fd = access_log = open_log(settings.access_log)
         if settings.max_requests is not None:
             limit = settings.max_requests + randint(0, settings.max_requests_jitter)  # noqa: S311
             app = Counted(app, limit, partial(self._say, link.TIRED, f"{limit} requests"))
@@ -173,6 +176,20 @@ class _Worker:
 
     def _terminate(self, *_: object) -> None:
         self._tell("")
+
+    def _open_log_again(self) -> None:
+        """Write to the file that has the name of the access log now."""
+        path = self._settings.access_log
+        if self._log_fd is None or path == "-":
+            return
+        try:
+            fd = open_log(path)
+        except Refusal as exc:
+            self._job.journal.note(str(exc), "error")
+        else:
+            assert fd is not None
+            os.dup2(fd, self._log_fd, inheritable=False)
+            os.close(fd)
 
     def _tell(self, why: str) -> None:
         """Have it end; the second time at once. Does not wait."""

@@ -111,20 +111,23 @@ def test_new_certificates(tmp_path: Path, authority: trustme.CA) -> None:
         assert served.fetch(context=context) == str(served.children[0])
 
 
-def test_a_log_that_was_moved_away_is_opened_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
+def test_a_log_that_was_moved_away_is_opened_again(tmp_path: Path, number: signal.Signals) -> None:
     log = tmp_path / "log"
     with Served(tmp_path, f"--access-log={log}") as served:
+        (pid,) = served.pids
         served.fetch("/one")
         wait_until(lambda: "/one" in log.read_text())
         log.rename(tmp_path / "log.1")
-        served.send(signal.SIGHUP)
-        served.wait_for("serving with", times=2)
-        wait_until(lambda: len(served.children) == 1)
+        served.send(number)
+        wait_until(log.exists)
+        wait_until(lambda: number != signal.SIGHUP or pid not in served.children)
         served.fetch("/two")
         wait_until(lambda: "/two" in log.read_text())
 
         assert "/one" in (tmp_path / "log.1").read_text()
         assert "/one" not in log.read_text()
+        assert (pid in served.children) == (number == signal.SIGUSR1)
 
 
 def test_a_change_of_a_file_reloads(tmp_path: Path) -> None:
