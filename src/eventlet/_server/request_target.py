@@ -58,15 +58,16 @@ def split_target(method: str, target: str) -> RequestTarget:
 
 
 def _split_absolute(method: str, target: str) -> RequestTarget:
-    try:
-        url = httptools.parse_url(target.encode("latin-1"))
-    except httptools.HttpParserInvalidURLError as exc:
-        raise BadRequest("target has no valid form") from exc
-    if url.schema.lower() not in (b"http", b"https"):
-        raise BadRequest("target is no http URL")
-    behind_scheme = target.partition("://")[2]
+    scheme, mark, behind_scheme = target.partition("://")
     authority = _AUTHORITY_END.split(behind_scheme, maxsplit=1)[0]
     rest = behind_scheme[len(authority) :]
+    # The path is as free as that of a target without an authority.
+    if not mark or scheme.lower() not in ("http", "https"):
+        raise BadRequest("target has no valid form")
+    try:
+        httptools.parse_url(f"{scheme}://{authority}/".encode("latin-1"))
+    except httptools.HttpParserInvalidURLError as exc:
+        raise BadRequest("target has no valid form") from exc
     host = authority.rpartition("@")[2]
     if not is_host(host):
         raise BadRequest("target does not name one host")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tests.unit.server.http1_damage import random_damage
 from tests.unit.server.http1_messages import (
     BLANKS,
     CHUNKS,
@@ -48,6 +49,15 @@ def request_lines() -> Iterator[bytes]:
         b"/\\",
     ]
     targets += [b"*", b"", b"first", b"?a", b"#a", b"http:/first", b"http://", b"http:///first"]
+    targets += [
+        b"*x",
+        b"*;",
+        b"*/",
+        b"/*",
+        b"http://h/\xff?\xff",
+        b"http://h;/",
+        b"http://h:65536/",
+    ]
     targets += [b"http://h/first", b"HTTPS://h:1/first?q", b"http://h", b"http://h?q", b"ftp://h/f"]
     targets += [
         b"http://u@h/",
@@ -469,5 +479,6 @@ FAMILIES = {
         header_lines,
         chunked_bodies,
         cut_short,
+        random_damage,
     )
 }

@@ -17,6 +17,8 @@ HEX = frozenset(b"0123456789abcdefABCDEF")
 HOST_CHARS = (
     frozenset(b"!$&'()*+;=-._~") | DIGITS | frozenset(range(65, 91)) | frozenset(range(97, 123))
 )
+# Of a host in a URL; the grammar of the Host field has more.
+WEB_HOST_CHARS = frozenset(b".-_:") | DIGITS | frozenset(range(65, 91)) | frozenset(range(97, 123))
 ONCE = (b"content-length", b"content-type", b"host")
 CODINGS = (b"identity", b"gzip", b"x-gzip", b"compress", b"x-compress", b"deflate")
 NOT_IN_TRAILERS = (b"content-length", b"transfer-encoding", b"host", b"trailer", b"te")
@@ -171,7 +173,9 @@ def split_target(method: bytes, target: bytes) -> tuple[bytes, bytes | None, byt
         user, _, host = rest[:end].rpartition(b"@")  # who asks is nobody's business here
         need(set(user) <= HOST_CHARS | set(b":%"))
         target = rest[end:]
-        need(is_host(host))
+        need(is_host(host) and (host[:1] == b"[" or set(host) <= WEB_HOST_CHARS))
+        port = host[host.rfind(b"]") + 1 :].partition(b":")[2]
+        need(len(port) <= 5 and int(port or b"0") <= 65535)
         if not target and method == b"OPTIONS":
             return b"*", None, host
     path, mark, query = target.partition(b"?")
