@@ -164,14 +164,12 @@ def test_ctrl_c_of_a_terminal_reaches_the_workers_too(tmp_path: Path) -> None:
 def test_a_worker_is_replaced_after_so_many_requests(tmp_path: Path) -> None:
     with Served(tmp_path, "--max-requests=5", "--max-requests-jitter=3") as served:
         answers = []
-        for number in range(2, 5):
-            before = served.said.count("serving with 1 worker")
-            assert before == number - 1
-            while served.said.count("serving with 1 worker") == before:
-                answers.append(int(served.fetch()))
+        while served.said.count("serving with 1 worker") < 4:
+            answers.append(int(served.fetch()))
         pids = re.findall(r"worker (\d+) is replaced after (\d+) requests", served.said)
         wait_until(lambda: len(served.children) == 1)
 
-        assert [int(pid) for pid, _ in pids] == list(dict.fromkeys(answers))[:3]
+        assert len(pids) >= 3
+        assert [int(pid) for pid, _ in pids] == list(dict.fromkeys(answers))[: len(pids)]
         assert {int(limit) for _, limit in pids} <= {5, 6, 7, 8}
         assert "error" not in served.said
