@@ -132,7 +132,7 @@ def request_lines() -> Iterator[bytes]:
 
 
 def bytes_everywhere() -> Iterator[bytes]:
-    """Every byte there is, at the places where a message is framed."""
+    """Every character of ASCII, and some beyond, at the places where a message is framed."""
     for c in EVERY:
         yield request(b"Content-Length" + c + b": 5", body=b"hello")
         yield request(c + b"Content-Length: 5", body=b"hello")

@@ -175,7 +175,7 @@ def split_target(method: bytes, target: bytes) -> tuple[bytes, bytes | None, byt
         target = rest[end:]
         need(is_host(host) and (host[:1] == b"[" or set(host) <= WEB_HOST_CHARS))
         port = host[host.rfind(b"]") + 1 :].partition(b":")[2]
-        need(len(port) <= 5 and int(port or b"0") <= 65535)
+        need(host[-1:] != b":" and len(port) <= 5 and int(port or b"0") <= 65535)
         if not target and method == b"OPTIONS":
             return b"*", None, host
     path, mark, query = target.partition(b"?")
