@@ -64,8 +64,10 @@ def _split_absolute(method: str, target: str) -> RequestTarget:
     # The path is as free as that of a target without an authority.
     if not mark or scheme.lower() not in ("http", "https"):
         raise BadRequest("target has no valid form")
+    # An underscore is as good as in a Host field, where names of containers have them.
+    plain = authority.replace("_", "-")
     try:
-        httptools.parse_url(f"{scheme}://{authority}/".encode("latin-1"))
+        httptools.parse_url(f"{scheme}://{plain}/".encode("latin-1"))
     except httptools.HttpParserInvalidURLError as exc:
         raise BadRequest("target has no valid form") from exc
     host = authority.rpartition("@")[2]

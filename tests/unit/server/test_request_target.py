@@ -26,6 +26,7 @@ from eventlet._server.request_target import split_target
         ("GET", "HTTP://a", "/", "/", None, "a"),
         ("GET", "http://a?b", "/", "/", "b", "a"),
         ("GET", "http://u:p@a:80/b", "/b", "/b", None, "a:80"),
+        ("GET", "http://my_app:80/b", "/b", "/b", None, "my_app:80"),
         ("GET", "http://[::1]:80/b", "/b", "/b", None, "[::1]:80"),
         ("OPTIONS", "http://a", "*", "*", None, "a"),
     ],
