@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import pytest
+import trustme
 
 from eventlet import wsgi
 from eventlet._server.limits import Limits
 from eventlet._server.patience import WINDOW_BYTES, Patience
+from eventlet.green import ssl as green_ssl
+from eventlet.greenio import GreenSocket
 from eventlet.greenthread import sleep
 
 from tests.unit.server.scripted_socket import ScriptedSocket
-from tests.unit.server.site import Site, parse_replies, read_to_end, read_until
+from tests.unit.server.site import (
+    PATIENCE,
+    Site,
+    listen,
+    parse_replies,
+    read_to_end,
+    read_until,
+    wait_until,
+)
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -134,6 +147,45 @@ def test_the_socket_is_given_away_with_the_time_out_it_is_meant_to_have() -> Non
             assert site.reply(GET).status == 200
 
     assert seen == [None, 7.0]
+
+
+def test_deadlines_hold_under_tls() -> None:
+    authority = trustme.CA()
+    server_side = green_ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(server_side)
+    client_side = green_ssl.create_default_context()
+    authority.configure_trust(client_side)
+    listener = server_side.wrap_socket(listen(), server_side=True, do_handshake_on_connect=False)
+    size = 8_000_000
+
+    def big(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Length", str(size))])
+        yield b"x" * size
+
+    limits = Limits(idle_timeout=0.2, write_timeout=0.3, body_timeout=1.0)
+    with Site(big, listener, limits=limits) as site:
+
+        def connect() -> Any:
+            plain = GreenSocket()
+            plain.settimeout(PATIENCE)
+            plain.connect(site.address)
+            return client_side.wrap_socket(plain, server_hostname="localhost")
+
+        with connect() as quick, connect() as stubborn:
+            stubborn.sendall(GET)
+            for _ in range(2):
+                quick.sendall(GET)
+                left = size
+                while left > 0:
+                    left -= quick.recv(200_000).count(b"x")
+            assert quick.recv(1) == b""  # idle for too long
+            wait_until(lambda: "timed out" in site.log.text)
+            sleep(0.4)
+            received = 0
+            with suppress(OSError):
+                while data := stubborn.recv(200_000):
+                    received += len(data)
+            assert received < size
 
 
 # --- bytes -------------------------------------------------------------------------------------
