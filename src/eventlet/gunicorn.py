@@ -23,6 +23,7 @@ from eventlet.greenio import GreenSocket
 from eventlet.greenpool import GreenPool
 from eventlet.greenthread import sleep, spawn
 from eventlet.patcher import monkey_patch
+from eventlet.semaphore import Semaphore
 from eventlet.timeout import Timeout
 from eventlet.wsgi import WSGI_LOCAL
 
@@ -49,8 +50,11 @@ class EventletWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is not type
 
     def run(self) -> None:
         """Accept until told to end, then let what is being served finish."""
-        pool = GreenPool(self.worker_connections)
-        acceptors = [spawn(self._accept, each.sock, pool) for each in self.sockets]
+        # Each acceptor holds the place of the connection that it waits for, lest one that is
+        # accepted has none; so one more for every further listener.
+        places = Semaphore(self.worker_connections + len(self.sockets) - 1)
+        pool = GreenPool(2 * places.counter)  # only counts: a place is free before its thread ends
+        acceptors = [spawn(self._accept, each.sock, pool, places) for each in self.sockets]
         while self.alive and all(not each.dead for each in acceptors):
             self.notify()
             if self.ppid != os.getppid():
@@ -68,21 +72,37 @@ class EventletWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is not type
         for each in self.sockets:
             each.close()
 
-    def _accept(self, sock: Any, pool: GreenPool) -> None:
+    def _accept(self, sock: Any, pool: GreenPool, places: Semaphore) -> None:
         listener = GreenSocket(sock)
         listener.setblocking(True)  # waits, though gunicorn made it one that does not
         while self.alive:
+            places.acquire()
+            accepted = None
             try:
-                client, address = listener.accept()
-            except OSError as exc:
-                if exc.errno in _EXHAUSTED:
-                    self.log.warning("Cannot accept: %s; trying again", exc)
-                    sleep(BACK_OFF_SECONDS)
-                elif exc.errno not in _ONE_FAILED:
-                    self.log.exception("Cannot accept")
-                    raise
-            else:
-                pool.spawn_n(self.handle, listener, client, address)
+                accepted = self._accept_one(listener)
+            finally:
+                if accepted is None:
+                    places.release()
+            if accepted is not None:
+                pool.spawn_n(self._serve, places, listener, *accepted)  # does not wait
+
+    def _accept_one(self, listener: GreenSocket) -> tuple[Any, Any] | None:
+        try:
+            return listener.accept()
+        except OSError as exc:
+            if exc.errno in _EXHAUSTED:
+                self.log.warning("Cannot accept: %s; trying again", exc)
+                sleep(BACK_OFF_SECONDS)
+            elif exc.errno not in _ONE_FAILED:
+                self.log.exception("Cannot accept")
+                raise
+            return None
+
+    def _serve(self, places: Semaphore, listener: Any, client: Any, address: Any) -> None:
+        try:
+            self.handle(listener, client, address)
+        finally:
+            places.release()
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serve one connection; its TLS handshake holds up nobody else."""
@@ -94,6 +114,14 @@ class EventletWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is not type
                 client.close()
                 return
         super().handle(listener, client, addr)
+
+    def handle_request(self, *args: Any) -> Any:
+        """Serve one request; the one that was the last ends the worker at once."""
+        try:
+            return super().handle_request(*args)
+        finally:
+            if not self.alive:
+                self._wake()
 
     def timeout_ctx(self) -> Timeout:
         """Bound the wait for the next request of a connection."""
@@ -112,5 +140,8 @@ class EventletWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is not type
     def handle_exit(self, sig: int, frame: Any) -> None:
         """End after the requests in flight."""
         super().handle_exit(sig, frame)
+        self._wake()
+
+    def _wake(self) -> None:
         if not self._told.ready():
             self._told.send()
