@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from eventlet import wsgi
+
 from tests.unit.server.site import Reply, Site, parse_replies, read_to_end
 
 CASES = json.loads(
@@ -67,6 +69,16 @@ def test_the_verdict_is_the_same_when_nobody_reads_the_body(case: dict[str, Any]
         replies = post(site, base64.b64decode(case["b64"]), 65536)
 
     assert judge(case, [reply.status for reply in replies])
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if "ours" in c], ids=lambda c: c["name"])
+def test_with_narrower_limits_the_verdicts_are_the_given_ones(case: dict[str, Any]) -> None:
+    limits = wsgi.Limits(request_line_bytes=4096, header_line_bytes=4096)
+    with Site(reading_app, limits=limits) as site:
+        (reply,) = post(site, base64.b64decode(case["b64"]), 65536)
+
+    assert case["expect"] == "reject"
+    assert reply.status in REFUSALS
 
 
 def judge(case: dict[str, Any], statuses: list[int]) -> bool:
