@@ -70,6 +70,8 @@ __all__ = ["MINIMUM_CHUNK_SIZE", "HttpProtocol"]
 
 MINIMUM_CHUNK_SIZE = 4096
 
+# Modules whose `makefile` gives the bytes of the connection, and nothing else.
+_PLAIN_HOMES = ("eventlet.", "socket", "ssl")
 _NO_FIELDS = HeaderFields((), {}, None, False, False, False)
 _PLAIN_NAMES = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})  # have no HTTP_ before them
 
@@ -78,7 +80,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
     """Serves one connection, from its constructor; `server(protocol=...)` takes a subclass.
 
     A subclass that overrides one of its methods, `MessageClass`, `rbufsize` or `wbufsize` reads
-    line by line, through `rfile`, which is slower.
+    line by line, through `rfile`, which is slower. So does who gives the socket a `makefile`.
 
     Args:
         conn_state: the list `[address, socket, state]`.
@@ -106,8 +108,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
         self.server = server
         self.client_address = conn_state[0]
         self.request = self.connection = conn_state[1]
-        cls = type(self)
-        if all(getattr(cls, name) is value for name, value in HttpProtocol._points.items()):
+        if _is_plain(type(self)) and _makes_plain_files(self.connection):
             Connection(conn_state, server, not self.reject_bad_requests).handle()
             return
         self._answering = Answering(conn_state, server)
@@ -448,6 +449,19 @@ class HttpProtocol(BaseHTTPRequestHandler):
     def _refuse(self, refusal: RequestRefused) -> None:
         self.close_connection = True
         self._answering.refuse(refusal, self.raw_requestline, self._send_all)
+
+
+def _is_plain(cls: type[HttpProtocol]) -> bool:
+    return all(getattr(cls, name) is value for name, value in HttpProtocol._points.items())
+
+
+def _makes_plain_files(sock: Any) -> bool:
+    """Tell whether nobody would miss it if `makefile` were not called."""
+    makefile = getattr(sock, "makefile", None)
+    if makefile is None:
+        return True
+    home = getattr(makefile, "__module__", None) or ""
+    return "makefile" not in getattr(sock, "__dict__", ()) and home.startswith(_PLAIN_HOMES)
 
 
 HttpProtocol._points = {
