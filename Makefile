@@ -120,7 +120,7 @@ test-gunicorn: $(SERVERS)/.made
 	PYTHONNOUSERSITE=1 PYTHONPATH= $(SERVERS)/bin/python -m pytest \
 	    tests/unit/test_gunicorn.py tests/unit/serve/test_frameworks.py $(TEST_ARGS)
 
-# Ten minutes, most of them for groups 9, 12 and 13; needs Python 2.7 for the suite itself, which
+# Half an hour, nearly all of it for groups 9, 12 and 13; needs Python 2.7 for the suite itself, which
 # is installed in a folder: AUTOBAHN_ARGS='--folder DIR --groups 1 2 3'.
 test-autobahn: $(VENV)/.test
 	$(RUN) -m tests.autobahn $(AUTOBAHN_ARGS)

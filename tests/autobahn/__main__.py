@@ -12,7 +12,15 @@ import sys
 import time
 from pathlib import Path
 
-from tests.autobahn.report import CASES, RESULTS, Run, judge, read_index, write_results
+from tests.autobahn.report import (
+    CASES,
+    RESULTS,
+    Run,
+    describe_commit,
+    judge,
+    read_index,
+    write_results,
+)
 from tests.autobahn.suite import Suite, SuiteMissing, run_client_cases, run_server_cases
 
 FOLDER = Path("/var/tmp/eventlet-autobahn")
@@ -31,6 +39,7 @@ def main() -> int:
     except SuiteMissing as exc:
         print(exc, file=sys.stderr)
         return 2
+    commit = describe_commit()
     runs = []
     for side in [options.side] if options.side else SIDES:
         began = time.monotonic()
@@ -41,7 +50,7 @@ def main() -> int:
     for run in runs:
         print(f"{run.side}: {len(run.cases)} cases in {run.seconds:.0f} s")
     if not options.side and not options.groups:
-        write_results(runs, problems)
+        write_results(runs, problems, commit)
         print(f"written: {RESULTS}")
     print(f"{len(problems)} problems")
     return 1 if problems else 0

@@ -13,7 +13,15 @@ from typing import Any
 
 from tests.isolated_runner import ROOT
 
-__all__ = ["CASES", "RESULTS", "Run", "judge", "read_index", "write_results"]
+__all__ = [
+    "CASES",
+    "RESULTS",
+    "Run",
+    "describe_commit",
+    "judge",
+    "read_index",
+    "write_results",
+]
 
 RESULTS = Path(__file__).with_name("results.md")
 
@@ -82,8 +90,8 @@ def judge(run: Run, groups: Iterable[str]) -> Iterator[str]:
             yield f"{run.side} {group}.*: {count} of {CASES[group]} cases were run"
 
 
-def write_results(runs: Sequence[Run], problems: Sequence[str]) -> None:
-    """Write the table that is committed."""
+def write_results(runs: Sequence[Run], problems: Sequence[str], commit: str) -> None:
+    """Write the table that is committed; `commit` is that at which the run began."""
     head = " | ".join(f"{run.side}, right close code" for run in runs)
     rows = []
     for group, title in TITLES.items():
@@ -102,7 +110,7 @@ def write_results(runs: Sequence[Run], problems: Sequence[str]) -> None:
     RESULTS.write_text(f"""\
 # Results of the Autobahn test suite
 
-Written by `make test-autobahn`, at commit {_commit()}, on CPython {platform.python_version()} with
+Written by `make test-autobahn`, at commit {commit}, on CPython {platform.python_version()} with
 wsproto {metadata.version("wsproto")}; {seconds}.
 
 Each cell has the cases in which our side did what it should, and those in which the connection
@@ -141,9 +149,10 @@ def _order(name: str) -> list[int]:
     return [int(part) for part in name.split(".")]
 
 
-def _commit() -> str:
+def describe_commit() -> str:
+    """Name the commit of the tree, and say if it was changed."""
     head = _git("rev-parse", "--short=9", "HEAD") or "unknown"
-    changes = _git("status", "--porcelain", "--", "src/eventlet/_websocket", "tests/autobahn/*.py")
+    changes = _git("status", "--porcelain", "--", "src", "tests/autobahn/*.py")
     return f"{head} and changes on top of it" if changes else head
 
 
