@@ -10,6 +10,7 @@ import stat
 import sys
 from typing import Any
 
+from eventlet._patching.table import patched
 from eventlet.greenio.pipes import GreenPipe
 
 __all__ = ["open"]
@@ -56,3 +57,5 @@ def _is_fifo(file: Any) -> bool:
 
 
 open: Any = _Open()
+
+__patched__ = patched(globals())
