@@ -2,6 +2,7 @@
 # make test     lint, types and the whole test suite
 # make lint     ruff and mypy alone
 # make stress   the long runs: many OS threads, many games, signals; writes their results
+# make load     a server under load: 10,000 connections, slow clients, noise, restarts; likewise
 # make test-libraries  other people's libraries, patched, at work; writes its results
 # make test-gunicorn  our worker under gunicorn, and web frameworks under `serve`
 # make test-autobahn  the Autobahn test suite against our WebSockets; writes its results
@@ -10,8 +11,8 @@
 # make clean    remove what the targets above made
 #
 # PY=3.12 selects the Python by name and works in .venv-3.12 beside the usual .venv.
-# DEMO_ARGS, TEST_ARGS, LIBRARY_ARGS, AUTOBAHN_ARGS, STDLIB_ARGS and BENCH_ARGS are handed on.
-# STRESS_SECONDS bounds the stress run.
+# DEMO_ARGS, TEST_ARGS, LOAD_ARGS, LIBRARY_ARGS, AUTOBAHN_ARGS, STDLIB_ARGS and BENCH_ARGS are
+# handed on. STRESS_SECONDS bounds the stress run.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -32,7 +33,7 @@ RUN := PYTHONNOUSERSITE=1 PYTHONPATH= $(PYTHON)
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 CHECKED := src tests tools $(wildcard examples benchmarks)
 
-.PHONY: help demo test test-quick test-asyncio-suites test-libraries test-gunicorn test-autobahn test-stdlib lint format types stress bench venv clean
+.PHONY: help demo test test-quick test-asyncio-suites test-libraries test-gunicorn test-autobahn test-stdlib lint format types stress load bench venv clean
 
 help:
 	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
@@ -144,6 +145,11 @@ types: $(VENV)/.dev
 # Some minutes; `.ci/run` tells how old the committed results are.
 stress: $(VENV)/.test
 	$(RUN) -m tests.stress.long --seconds $(STRESS_SECONDS)
+
+# Two or three minutes, better alone on the machine. `LOAD_ARGS='--only structured --seconds 300'`
+# makes a part of it, and writes nothing.
+load: $(VENV)/.test
+	$(RUN) -m tests.load $(LOAD_ARGS)
 
 bench: $(VENV)/.dev
 	$(RUN) -m benchmarks $(BENCH_ARGS)
