@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks import chart, provenance, report, summary
-from benchmarks.cases import CASES, TARGETS, Case
+from benchmarks.cases import CASES, TARGETS, Case, Family
 from benchmarks.environments import Environment, EnvironmentFailed, prepare
+from benchmarks.http_load import WrkMissing, find_wrk
 from benchmarks.measurement import Bench, Sample
 from benchmarks.native import CompilerFailed, build
 from benchmarks.peers import PEERS, Peer
@@ -20,7 +21,10 @@ from benchmarks.rounds import run_rounds
 
 ROUNDS, SECONDS = 5, 1.0
 QUICK_ROUNDS, QUICK_SECONDS = 2, 0.3
-LIBRARIES = ("greenlet", "eventlet", "gevent", "uvloop", "trio")
+LIBRARIES = (
+    *("greenlet", "eventlet", "gevent", "uvloop", "trio"),
+    *("gunicorn", "waitress", "cheroot", "granian", "bjoern", "uvicorn"),
+)
 
 Named = TypeVar("Named")
 
@@ -37,15 +41,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         peers = _select(PEERS, options.peers, "peer")
     except LookupError as exc:
         parser.error(str(exc))
+    wrk = _find_load(cases)
+    if wrk is None:
+        cases = [case for case in cases if case.family is not Family.HTTP]
+    peers = [peer for peer in peers if any(peer.runs(case) for case in cases)]
+    if not peers:
+        print("benchmarks: none of these peers has a like of these cases", file=sys.stderr)
+        return 2
     cores = choose_cores(sorted(os.sched_getaffinity(0)))
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
     seconds = options.seconds or (QUICK_SECONDS if options.quick else SECONDS)
     try:
-        bench = Bench(cores, seconds, build("echo_load"), build("echo_server"))
+        bench = Bench(cores, seconds, build("echo_load"), build("echo_server"), wrk)
         environments = _prepare_all(peers, options.python)
     except (CompilerFailed, EnvironmentFailed) as exc:
         print(f"benchmarks: {exc}", file=sys.stderr)
         return 2
+    peers = [
+        peer for peer in peers if peer.environment is None or peer.environment.name in environments
+    ]
 
     def measure(case: Case, peer: Peer) -> Sample:
         environment = environments[peer.environment.name] if peer.environment else None
@@ -125,13 +139,30 @@ def _select(table: Mapping[str, Named], names: str | None, kind: str) -> list[Na
     return [entry for name, entry in table.items() if name in chosen]
 
 
+def _find_load(cases: Sequence[Case]) -> Path | None:
+    """Find what the HTTP cases need; say so when they have to be left out."""
+    if all(case.family is not Family.HTTP for case in cases):
+        return None
+    try:
+        return find_wrk()
+    except WrkMissing as exc:
+        print(f"the HTTP cases are left out: {exc}", file=sys.stderr)
+        return None
+
+
 def _prepare_all(peers: Sequence[Peer], python: str) -> dict[str, Environment]:
+    """Make the environments; one that may fail and does is left out, and the reason printed."""
     environments: dict[str, Environment] = {}
     for peer in peers:
         spec = peer.environment
         if spec is not None and spec.name not in environments:
             print(f"environment of {spec.name}", file=sys.stderr)
-            environments[spec.name] = prepare(spec, python)
+            try:
+                environments[spec.name] = prepare(spec, python)
+            except EnvironmentFailed as exc:
+                if not spec.may_fail:
+                    raise
+                print(f"{peer.name} is left out: {exc}", file=sys.stderr)
     return environments
 
 

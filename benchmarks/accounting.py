@@ -1,8 +1,9 @@
 """What the kernel says a process has spent: CPU time and resident memory."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["cpu_nanoseconds", "resident_bytes"]
+__all__ = ["cpu_nanoseconds", "descendants", "resident_bytes", "tree_nanoseconds"]
 
 PROC = Path("/proc")
 
@@ -11,7 +12,7 @@ def cpu_nanoseconds(pid: int, proc: Path = PROC) -> int:
     """Return the CPU time of all live threads of a process, in nanoseconds.
 
     A thread that has ended takes its time with it, so a measured program must not end
-    threads between two readings. None of ours starts any.
+    threads between two readings. The HTTP servers that start some keep them.
 
     Raises:
         ProcessLookupError: there is no such process, or the kernel keeps no such books.
@@ -32,6 +33,34 @@ def cpu_nanoseconds(pid: int, proc: Path = PROC) -> int:
     if not spent:
         raise ProcessLookupError(f"no thread of process {pid} has a schedstat")
     return sum(spent)
+
+
+def descendants(pid: int, proc: Path = PROC) -> list[int]:
+    """Return the ids of the process's children, of theirs, and so on.
+
+    Source: `children` in /proc/PID/task/TID, which is exact while nobody forks or ends.
+    """
+    found = []
+    for child in _children(pid, proc):
+        found += [child, *descendants(child, proc)]
+    return found
+
+
+def tree_nanoseconds(pid: int, proc: Path = PROC) -> int:
+    """Return the CPU time of a process and of all its descendants, in nanoseconds.
+
+    A descendant that has ended takes its time with it, as a thread does.
+    """
+    return sum(cpu_nanoseconds(member, proc) for member in [pid, *descendants(pid, proc)])
+
+
+def _children(pid: int, proc: Path) -> Iterator[int]:
+    for thread in (proc / str(pid) / "task").glob("*"):
+        try:
+            words = (thread / "children").read_text().split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # ended between the listing and the reading
+        yield from map(int, words)
 
 
 def resident_bytes(pid: int, proc: Path = PROC) -> int:

@@ -8,11 +8,12 @@ __all__ = ["CASES", "TARGETS", "Case", "Family", "Target"]
 
 
 class Family(StrEnum):
-    """How a case is run: against the load generator, alone in a loop, or parked."""
+    """How a case is run: against a load generator, alone in a loop, or parked."""
 
     ECHO = "echo"
     LOOP = "loop"
     MEMORY = "memory"
+    HTTP = "http"
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,11 @@ def _memory(name: str, title: str, program_case: str) -> Case:
     return Case(name, title, Family.MEMORY, "green thread", program_case, parameters)
 
 
+def _http(name: str, title: str) -> Case:
+    parameters = {"connections": 64}
+    return Case(f"http-{name}", f"HTTP: {title}", Family.HTTP, "request", name, parameters)
+
+
 _TABLE = (
     *(
         _echo(size, label, connections)
@@ -95,6 +101,11 @@ _TABLE = (
     _loop("imap-wait", "imap, each call waits a turn", "item", "imap_wait", batch=1000, size=100),
     _memory("memory-sleep", "Memory of a thread parked in sleep", "sleep"),
     _memory("memory-recv", "Memory of a socket and its thread in recv", "receive"),
+    _http("hello", "hello-world"),
+    _http("mix", "a browser's mix"),
+    _http("json", "a browser gets 16 KiB of JSON"),
+    _http("post", "a browser posts 4 KiB"),
+    _http("download", "a browser gets 1 MiB"),
 )
 
 CASES: Mapping[str, Case] = {case.name: case for case in _TABLE}
@@ -103,4 +114,5 @@ TARGETS = (
     Target("echo-64-100", "gevent", 0.70),
     Target("echo-64-100", "uvloop-streams", 1.0),
     Target("imap", "gevent", 0.50),
+    Target("http-hello", "eventlet-0.41", 0.25),
 )

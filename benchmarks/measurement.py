@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.accounting import cpu_nanoseconds, resident_bytes
+from benchmarks.accounting import cpu_nanoseconds, resident_bytes, tree_nanoseconds
 from benchmarks.cases import Case, Family
 from benchmarks.environments import Environment
+from benchmarks.http_load import HttpLoad, check_answers
+from benchmarks.http_requests import EXCHANGES
 from benchmarks.peers import Peer
 from benchmarks.process import Cores, Program
 
@@ -46,12 +48,14 @@ class Bench:
         seconds: how long a measurement takes, at least.
         echo_load: the compiled load generator.
         echo_server: the compiled floor.
+        wrk: the load generator of the HTTP cases; `None` where there are none to measure.
     """
 
     cores: Cores
     seconds: float
     echo_load: Path
     echo_server: Path
+    wrk: Path | None = None
 
     def measure(self, case: Case, peer: Peer, environment: Environment | None) -> Sample:
         """Run the peer's program for the case in a fresh process and account for it.
@@ -67,6 +71,8 @@ class Bench:
                 return self._measure_echo(case, program)
             if case.family is Family.LOOP:
                 return self._measure_loop(program)
+            if case.family is Family.HTTP:
+                return self._measure_http(case, program)
             return _measure_memory(program)
 
     def _command(self, case: Case, peer: Peer, environment: Environment | None) -> Sequence[str]:
@@ -95,6 +101,19 @@ class Bench:
             done, seconds = load.expect("done", PATIENCE_SECONDS + self.seconds)
             spent = cpu_nanoseconds(server.pid) - before
         return _cpu_sample(int(done), float(seconds), spent)
+
+    def _measure_http(self, case: Case, server: Program) -> Sample:
+        assert self.wrk is not None, "the HTTP cases are left out where there is no wrk"
+        port = int(server.expect("port", START_SECONDS)[0])
+        exchanges = EXCHANGES[case.program_case]
+        check_answers(server.name, port, exchanges)
+        connections = case.parameters["connections"]
+        load = HttpLoad(self.wrk, self.cores.load, port, connections, exchanges)
+        load.run(server.name, self.seconds * WARMUP_SHARE)
+        before = tree_nanoseconds(server.pid)
+        done, seconds = load.run(server.name, self.seconds)
+        spent = tree_nanoseconds(server.pid) - before
+        return _cpu_sample(done, seconds, spent)
 
     def _measure_loop(self, program: Program) -> Sample:
         program.expect("ready", START_SECONDS)

@@ -2,13 +2,15 @@
 
 import os
 import select
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
+from benchmarks.accounting import descendants
 from benchmarks.places import ROOT
 
 __all__ = ["Cores", "Program", "ProgramFailed", "choose_cores"]
@@ -95,8 +97,12 @@ class Program:
         return self._process.pid
 
     def end(self) -> None:
-        """Kill the program if it still runs, and release what belonged to it."""
+        """Kill the program and its children if they still run, and release what belonged to it."""
+        children = descendants(self.pid) if self._process.poll() is None else []
         self._process.kill()
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
         self._process.wait()
         self._resources.close()
 
@@ -106,6 +112,25 @@ class Program:
             self._stdin.write(line.encode() + b"\n")
         except BrokenPipeError as exc:
             raise self._failure("ended before it was told to go on") from exc
+
+    def interrupt(self) -> None:
+        """Send the program a SIGINT."""
+        self._process.send_signal(signal.SIGINT)
+
+    def skip_to(self, word: str, timeout: float) -> list[str]:
+        """Read up to the line that begins with `word`; return the words that follow.
+
+        Args:
+            word: the first word that has to come.
+            timeout: how long each line may take, in seconds.
+
+        Raises:
+            ProgramFailed: the program ended or was silent before.
+        """
+        while True:
+            words = self._read_line(timeout).split()
+            if words and words[0] == word:
+                return words[1:]
 
     def expect(self, word: str, timeout: float) -> list[str]:
         """Read one line, which must begin with `word`; return the words that follow.
