@@ -10,6 +10,7 @@ import argparse
 import faulthandler
 import random
 import sys
+import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         **{kind: partial(fuzz.run, kind, options.seconds, seed) for kind in KINDS},
         "restart": lambda: restart.run(options.restarts, options.pause),
     }
-    done = [parts[name]() for name in options.only or parts]
+    done = [whole(name, parts[name]) for name in options.only or parts]
     faulthandler.cancel_dump_traceback_later()
     results = options.results
     if results is None and not options.small and not options.only:
@@ -67,6 +68,17 @@ def main(arguments: list[str] | None = None) -> int:
     faults = sum(len(part.faults) for part in done)
     print(f"{faults} faults")
     return 1 if faults else 0
+
+
+def whole(name: str, run: Callable[[], Part]) -> Part:
+    """Run a part; one that breaks off is a fault, and the others are run all the same."""
+    try:
+        return run()
+    except Exception as exc:
+        traceback.print_exc()
+        part = Part(name)
+        part.check(False, f"it broke off: {exc!r}")
+        return part
 
 
 if __name__ == "__main__":

@@ -6,9 +6,11 @@ import random
 import re
 import socket
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from eventlet._unpatched import monotonic
+from eventlet.greenio import GreenSocket
 from eventlet.greenpool import GreenPool
 from eventlet.timeout import Timeout
 
@@ -48,12 +50,14 @@ def run(kind: str, seconds: float, seed: int) -> Part:
         began = monotonic()
         while monotonic() - began < seconds and len(part.faults) < SHOWN:
             cases = [(make(chance), chance.choice(ENDINGS), chance.random()) for _ in range(batch)]
-            for ending, wrong in pool.imap(lambda case: send(server, *case), cases):
+            for ending, wrong in pool.imap(lambda case: send(server.connect, *case), cases):
                 counts[ending] += 1
                 if wrong is not None:
                     part.check(False, wrong)
+            if not server.is_alive:
+                part.check(False, "the server has ended")
+                return part
             server.ask_once()
-            part.check(server.is_alive, "the server has ended")
             if warm is None and monotonic() - began > seconds / 4:
                 warm = server.settle()
         last = server.settle()
@@ -76,11 +80,13 @@ def run(kind: str, seconds: float, seed: int) -> Part:
     return part
 
 
-def send(server: Running, data: bytes, ending: str, cut: float) -> tuple[str, str | None]:
+def send(
+    connect: Callable[[], GreenSocket], data: bytes, ending: str, cut: float
+) -> tuple[str, str | None]:
     """Send in two pieces and end; return the ending, and what is wrong with the answers."""
     shown = f"{ending}, {data!r}"
     try:
-        with Timeout(PATIENCE), server.connect() as sock:
+        with Timeout(PATIENCE), connect() as sock:
             at = int(cut * len(data))
             raw = b""
             try:

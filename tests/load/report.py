@@ -18,6 +18,9 @@ RESULTS = Path(__file__).with_name("results.md")
 BUSY = 0.3  # processes that want a core, on average over a minute, before we begin
 
 
+LONGEST = 500  # characters of a fault in the file
+
+
 @dataclass
 class Part:
     """One kind of load.
@@ -68,7 +71,9 @@ def render(parts: Sequence[Part], commit: str, machine: str, command: str) -> st
     """Write down what all parts say; `commit` and `machine` are those when the run began."""
     libraries = ", ".join(f"{name} {version(name)}" for name in ("greenlet", "httptools"))
     tables = "\n".join(_table(part) for part in parts)
-    problems = "\n".join(f"- {part.title}: {fault}" for part in parts for fault in part.faults)
+    problems = "\n".join(
+        f"- {part.title}: {fault[:LONGEST]}" for part in parts for fault in part.faults
+    )
     return f"""\
 # Results of the load runs
 

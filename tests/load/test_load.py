@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from random import Random
 from typing import Any
 
 import pytest
 
+from eventlet.wsgi import Limits
+
 from tests.isolated_runner import run_isolated
+from tests.load import fuzz
+from tests.load.__main__ import whole
+from tests.load.mutations import KINDS
 from tests.load.report import Part, percentile, render
 from tests.load.running import left_behind
+from tests.unit.server.http1_messages import NEXT
+from tests.unit.server.http1_telling import tell
+from tests.unit.server.site import Site
 
 RUN = """
 import sys
@@ -47,6 +57,40 @@ def test_a_small_load_loses_nothing_and_leaves_nothing() -> None:
 def test_the_books_find_what_is_left(damage: dict[str, Any], fault: str) -> None:
     assert left_behind(FIRST, LAST) == []
     assert left_behind(FIRST, LAST | damage) == [fault]
+
+
+def fails(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    raise RuntimeError("on purpose")
+
+
+def test_a_fuzzer_finds_a_server_that_fails() -> None:
+    with Site(tell, limits=Limits(idle_timeout=0.05)) as site:
+        for ending in set(fuzz.ENDINGS):
+            assert fuzz.send(site.connect, NEXT, ending, 0.5) == (ending, None)
+    with Site(fails) as site:
+        _, wrong = fuzz.send(site.connect, NEXT, "half-close", 0.5)
+        assert wrong is not None
+        assert wrong.startswith("served [], not ")
+        _, wrong = fuzz.send(site.connect, NEXT, "stay", 0.5)
+        assert wrong is not None
+        assert wrong.startswith("answered b'HTTP/1.1 500 ")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_seed_repeats_what_was_sent(kind: str) -> None:
+    make = KINDS[kind]()
+    first, second = ([make(chance) for _ in range(50)] for chance in (Random(5), Random(5)))
+
+    assert first == second
+    assert len(set(first)) > 40
+
+
+def test_a_part_that_breaks_off_is_a_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    def run() -> Part:
+        raise OSError("no more")
+
+    assert whole("noise", run).faults == ["it broke off: OSError('no more')"]
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_a_percentile_is_the_value_that_so_many_do_not_exceed() -> None:
