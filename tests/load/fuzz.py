@@ -22,7 +22,7 @@ from tests.unit.server.http1_telling import REFUSALS, fault
 from tests.unit.server.site import read_to_end, reset
 
 AT_ONCE = 50
-BATCH = 250
+BATCH = 1000
 SMALL_BATCH = 100
 # How a client ends: it has nothing more to say, or closes, or resets, or stays.
 ENDINGS = ["half-close"] * 80 + ["close"] * 10 + ["reset"] * 9 + ["stay"]
@@ -45,11 +45,12 @@ def run(kind: str, seconds: float, seed: int) -> Part:
     batch = BATCH if seconds >= 1.0 else SMALL_BATCH
     pool = GreenPool(AT_ONCE)
     warm: dict[str, Any] | None = None
-    deadline = min(DEADLINE, 0.3 + seconds)
+    deadline = min(DEADLINE, 0.7 + seconds)
     with Running(part, dict.fromkeys(LIMITS, deadline)) as server:
         began = monotonic()
         while monotonic() - began < seconds and len(part.faults) < SHOWN:
             cases = [(make(chance), chance.choice(ENDINGS), chance.random()) for _ in range(batch)]
+            cases.sort(key=lambda case: case[1] != "stay")  # these wait for a deadline
             for ending, wrong in pool.imap(lambda case: send(server.connect, *case), cases):
                 counts[ending] += 1
                 if wrong is not None:
