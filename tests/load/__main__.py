@@ -77,7 +77,8 @@ def whole(name: str, run: Callable[[], Part]) -> Part:
     except Exception as exc:
         traceback.print_exc()
         part = Part(name)
-        part.check(False, f"it broke off: {exc!r}")
+        notes = getattr(exc, "__notes__", [])
+        part.check(False, f"it broke off: {'; '.join([repr(exc), *notes])}")
         return part
 
 

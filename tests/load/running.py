@@ -71,7 +71,7 @@ class Running:
         try:
             assert self._process.stdout is not None
             line = self._process.stdout.readline()
-            assert line, f"the server did not start:\n{self._said()}"
+            assert line, f"the server did not start:\n{self.said()}"
             port, self._books_port = json.loads(line)
             self.address = ("127.0.0.1", port)
             self.ask_once()
@@ -87,6 +87,9 @@ class Running:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if exc is not None and not self.is_alive:
+            status = self._process.returncode
+            exc.add_note(f"the server ended with status {status}: {self.said()[-2000:]}")
         self._end()
 
     @property
@@ -137,11 +140,12 @@ class Running:
             check(False, f"it did not stop within {PATIENCE:g} s")
             return
         check(self._process.returncode == 0, f"exit status {self._process.returncode}")
-        check(not self._said(), f"on its standard error: {self._said()[-2000:]}")
+        check(not self.said(), f"on its standard error: {self.said()[-2000:]}")
         for fault in left_behind(self.first, json.loads(out)) if out else ["no last books"]:
             check(False, fault)
 
-    def _said(self) -> str:
+    def said(self) -> str:
+        """Return what it wrote to its standard error so far."""
         self._stderr.seek(0)
         return self._stderr.read()
 
