@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import socket
@@ -55,12 +56,10 @@ class Running:
             stderr=self._stderr,
         )
         try:
-            self._read_until(b"listening on ")
-            self._read_until(b"\n")
+            self.announced = self._first_address()
         except BaseException:
             self.__exit__(*sys.exc_info())
             raise
-        self.announced = self.stdout.partition("listening on ")[2].strip()
         return self
 
     def __exit__(
@@ -102,11 +101,18 @@ class Running:
         self._stderr.seek(0)
         return self._stderr.read().decode("utf-8", "backslashreplace")
 
-    def _read_until(self, mark: bytes) -> None:
+    def _first_address(self) -> str:
+        """Read a whole `listening on ...` line. More lines may come with it, or before it."""
+        self._read_until(b"listening on ")
+        while not (line := re.search(r"listening on (.*)\n", self.stdout)):
+            self._read_until(b"\n", after=self.stdout.rindex("listening on "))
+        return line[1].strip()
+
+    def _read_until(self, mark: bytes, after: int = 0) -> None:
         assert self.process.stdout is not None
         deadline = time.monotonic() + READY_SECONDS
         descriptor = self.process.stdout.fileno()
-        while mark.decode() not in self.stdout:
+        while mark.decode() not in self.stdout[after:]:
             left = max(0.0, deadline - time.monotonic())
             ready, _, _ = select.select([descriptor], [], [], left)
             part = os.read(descriptor, 4096) if ready else b""
