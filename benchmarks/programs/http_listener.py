@@ -19,14 +19,15 @@ def listen() -> socket.socket:
     return listener
 
 
-def become(*command: str) -> None:
+def become(*command: str, application: str = APPLICATION) -> None:
     """Announce a listener and turn into `python -m COMMAND`, which inherits it.
 
     Args:
         command: module and arguments of a server; `--bind` is added, and the application.
+        application: what it serves, `module:name`.
     """
     listener = listen()
     listener.set_inheritable(True)
     announce_port(listener.getsockname()[1])
     bind = ("--bind", f"fd://{listener.fileno()}")
-    os.execv(sys.executable, [sys.executable, "-m", *command, *bind, APPLICATION])
+    os.execv(sys.executable, [sys.executable, "-m", *command, *bind, application])
