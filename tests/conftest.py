@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -20,6 +21,10 @@ _failed = pytest.StashKey[bool]()
 def pytest_configure(config: pytest.Config) -> None:
     breadcrumb = Path(config.rootpath) / ".pytest_cache" / "running-test"
     config.pluginmanager.register(TimeLimit(breadcrumb), "time-limit")
+    # A shell's background job is started with this one ignored, and so are the programs that tests
+    # start and interrupt.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
