@@ -41,7 +41,7 @@ from eventlet._server.limits import Limits
 from eventlet._server.listener import Acceptor, ConnectionPool
 from eventlet._server.request_body import Input
 from eventlet._server.response_head import format_date_time
-from eventlet._server.takeover import TakeOver
+from eventlet._server.takeover import Taken, TakeOver
 from eventlet.greenpool import GreenPool
 
 __all__ = [
@@ -89,7 +89,8 @@ BAD_SOCK = {errno.EBADF, 10053}
 is_accepting = True
 
 # An application that takes a connection over sets `already_handled` here, in its green thread;
-# the server then writes nothing more and closes.
+# the server then writes nothing more and closes. For the access log it may set `handled_status`
+# and `handled_bytes` too.
 WSGI_LOCAL = TakeOver()
 
 
@@ -249,9 +250,18 @@ class Server:
             MAX_TOTAL_HEADER_SIZE if total is None else total,
         )
 
-    def took_over(self) -> bool:
+    def took_over(self) -> Taken | None:
         """Tell, once, whether the application has taken the current connection over."""
         return WSGI_LOCAL.take()
+
+    def call_on_stop(self, conn_state: list[Any], callback: Callable[[], object] | None) -> None:
+        """Have `callback` end a connection that was taken over when the server is to end.
+
+        It is called once, in a green thread of its own, in place of shutting the socket down;
+        the connection is waited for, and killed when the grace is over. None takes it back.
+        Applications find this in their environ, as `eventlet.on_stop`.
+        """
+        self._acceptor.call_on_stop(conn_state, callback)
 
     def process_request(self, conn_state: list[Any]) -> None:
         """Serve one whole connection `[address, socket, state]` and close it."""

@@ -5,7 +5,7 @@ Whose fault an error is decides what happens to it. An error of reading the body
 nothing was sent yet, a debug line, no traceback. Everything else that leaves the application is
 the application's: a traceback in the log, and 500 if nothing was sent yet. Either way the
 connection closes. `GreenletExit`, KeyboardInterrupt and SystemExit go on upwards once the
-clean-up is done.
+clean-up is done. Once the application has taken the connection over, nothing is sent at all.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from eventlet._server.file_wrapper import FileWrapper
 from eventlet._server.limits import Limits
 from eventlet._server.request_body import Input
 from eventlet._server.response import Response
-from eventlet._server.takeover import TakeOver
+from eventlet._server.takeover import Taken, TakeOver
 from eventlet._unpatched import monotonic
 from eventlet.timeout import Timeout
 
@@ -64,7 +64,11 @@ class ServerSettings(Protocol):
 
     def get_head_limits(self) -> HeadLimits: ...
 
-    def took_over(self) -> bool: ...
+    def took_over(self) -> Taken | None: ...
+
+    def call_on_stop(
+        self, conn_state: list[Any], callback: Callable[[], object] | None
+    ) -> None: ...
 
 
 class Answering:
@@ -142,11 +146,13 @@ class Answering:
                 if close is not None:
                     close()
         except (Exception, Timeout) as exc:
+            self._is_taken(environ, response)
             if exc is response.failure or (body.failure is not None and exc is body.failure):
                 self._fail_client(exc, response)
             else:
                 self._fail_application(response)
         except BaseException:
+            self._is_taken(environ, response)
             response.keep_alive = False
             raise
         if response.complaint is not None:
@@ -156,20 +162,25 @@ class Answering:
         if self.conn_state[2] == STATE_CLOSE:
             response.keep_alive = False
         if hasattr(result, "__len__"):
-            if not (TakeOver.was_ever_used and self.server.took_over()):
+            if not (TakeOver.was_ever_used and self._is_taken(environ, response)):
                 response.send_sized(result)
-                return
         elif type(result) is FileWrapper and response.send_file(result.filelike, self.sendfile):
-            return
+            pass
         else:
             minimum = environ.get("eventlet.minimum_write_chunk_size")
             if minimum is None:
                 minimum = self.server.minimum_chunk_size
             rest = response.send_streamed(result, minimum)
-            if not (TakeOver.was_ever_used and self.server.took_over()):
+            if not (TakeOver.was_ever_used and self._is_taken(environ, response)):
                 response.finish(rest)
-                return
-        response.leave_to_application()
+
+    def _is_taken(self, environ: Environ, response: Response) -> bool:
+        """See whether the application has taken the connection over: then nothing is sent."""
+        taken = self.server.took_over() if TakeOver.was_ever_used else None
+        if taken is None:
+            return False
+        response.leave_to_application(taken, is_upgrade="HTTP_UPGRADE" in environ)
+        return True
 
     # --- what can go wrong -------------------------------------------------------------------
 

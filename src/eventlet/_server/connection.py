@@ -100,7 +100,11 @@ class Connection(Answering):
             shake_hands(sock, limits.head_timeout, server.socket_timeout)
             prepare_socket(sock)
             self._environ = connection_environ(
-                server.get_environ(), sock, self.client_address, partial(set_idle, self.conn_state)
+                server.get_environ(),
+                sock,
+                self.client_address,
+                partial(set_idle, self.conn_state),
+                partial(server.call_on_stop, self.conn_state),
             )
         except OSError as exc:
             self.debug(f"gone before the first request: {exc}")

@@ -44,7 +44,11 @@ def server_environ(extra: Environ | None) -> Environ:
 
 
 def connection_environ(
-    base: Environ, sock: Any, peer: Any, set_idle: Callable[[], None]
+    base: Environ,
+    sock: Any,
+    peer: Any,
+    set_idle: Callable[[], None],
+    on_stop: Callable[[Callable[[], object] | None], None],
 ) -> Environ:
     """Give what is the same for every request of a connection."""
     environ = base.copy()
@@ -59,6 +63,7 @@ def connection_environ(
             "REMOTE_ADDR": peer_host,
             "REMOTE_PORT": str(peer_port),
             "eventlet.set_idle": set_idle,
+            "eventlet.on_stop": on_stop,
         }
     )
     if is_tls(sock):

@@ -260,7 +260,11 @@ class HttpProtocol(BaseHTTPRequestHandler):
         target = split_target(self.command, self.path)
         body = self._make_body(minor)
         environ = connection_environ(
-            self.server.get_environ(), sock, self.client_address, partial(set_idle, self.conn_state)
+            self.server.get_environ(),
+            sock,
+            self.client_address,
+            partial(set_idle, self.conn_state),
+            partial(self.server.call_on_stop, self.conn_state),
         )
         headers = self.headers.items()
         for name, value in headers:

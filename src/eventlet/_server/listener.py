@@ -37,7 +37,8 @@ from eventlet._server.connection import STATE_CLOSE, STATE_IDLE, STATE_LAST
 from eventlet._server.environ import is_tls
 from eventlet._unpatched import base_socket, monotonic
 from eventlet.greenio import shutdown_safe
-from eventlet.greenthread import sleep
+from eventlet.greenthread import sleep, spawn_n
+from eventlet.timeout import Timeout
 
 peek = base_socket.recv  # below TLS, too
 
@@ -78,14 +79,16 @@ class _Open:
         state: the list `[address, socket, state]`.
         arrived: moment on the monotonic clock.
         thread: the green thread that serves it, None before it runs.
+        on_stop: what ends it in good order, where the application has taken it over.
     """
 
-    __slots__ = ("arrived", "state", "thread")
+    __slots__ = ("arrived", "on_stop", "state", "thread")
 
     def __init__(self, state: list[Any]) -> None:
         self.state = state
         self.arrived = monotonic()
         self.thread: Any = None
+        self.on_stop: Callable[[], object] | None = None
 
 
 class Acceptor:
@@ -171,6 +174,19 @@ class Acceptor:
         if self._hub is not None:
             self._hub.call_soon(self._tell)
 
+    def call_on_stop(self, state: list[Any], callback: Callable[[], object] | None) -> None:
+        """Have `callback` end a connection, in a green thread of its own; None takes it back.
+
+        Args:
+            state: the list of a connection that is being served; of any other it does nothing.
+            callback: called once, when all is to end, in place of shutting the socket down.
+        """
+        opened = self._connections.get(id(state))
+        if opened is not None:
+            opened.on_stop = callback
+            if self._phase == _FINISHING:
+                self._say_stop(opened)
+
     # --- accepting -----------------------------------------------------------------------
 
     def _accept_next(self) -> bool:
@@ -181,7 +197,7 @@ class Acceptor:
         client, address = accepted
         # Keyed by the object: clients of a unix socket all have the same address.
         opened = _Open([address, client, STATE_IDLE])
-        self._connections[id(opened)] = opened
+        self._connections[id(opened.state)] = opened
         try:
             client.settimeout(self._socket_timeout)
             self._journal.detail(f"accepted {address!r}")
@@ -190,7 +206,7 @@ class Acceptor:
             self._held = opened
             raise
         except BaseException:
-            self._connections.pop(id(opened), None)
+            self._connections.pop(id(opened.state), None)
             client.close()
             raise
         return True
@@ -200,7 +216,7 @@ class Acceptor:
         try:
             self._process(opened.state)
         finally:
-            self._connections.pop(id(opened), None)
+            self._connections.pop(id(opened.state), None)
 
     def _accept(self) -> tuple[Any, Any] | None:
         """Wait for one connection; None when the listening socket has ended."""
@@ -273,12 +289,26 @@ class Acceptor:
             state = opened.state
             if opened is self._held:
                 continue
-            if state[2] != STATE_IDLE:
+            if opened.on_stop is not None:
+                self._say_stop(opened)
+            elif state[2] != STATE_IDLE:
                 state[2] = STATE_CLOSE
             elif opened.arrived > since or _has_more(state[1]):
                 state[2] = STATE_LAST
             else:
                 self._shut_down(state)
+
+    def _say_stop(self, opened: _Open) -> None:
+        callback, opened.on_stop = opened.on_stop, None
+        if callback is not None:
+            opened.state[2] = STATE_CLOSE
+            spawn_n(self._call, callback)
+
+    def _call(self, callback: Callable[[], object]) -> None:
+        try:
+            callback()
+        except (Exception, Timeout):
+            self._journal.traceback()
 
     def _be_patient(self) -> None:
         """Give those who may have one more request a moment to send it."""

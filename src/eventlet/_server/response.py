@@ -28,6 +28,7 @@ from typing import Any, Protocol
 from eventlet._protocols.chunked import LAST_CHUNK, encode_chunk
 from eventlet._server.file_wrapper import FilePart, find_part
 from eventlet._server.response_head import AppHead, InvalidResponse, ResponseStyle, date_line
+from eventlet._server.takeover import Taken
 
 __all__ = ["Response"]
 
@@ -256,10 +257,19 @@ class Response:
         self.start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
         self.send_sized([body])
 
-    def leave_to_application(self) -> None:
-        """Send nothing more: the application has taken the connection over."""
+    def leave_to_application(self, taken: Taken, is_upgrade: bool) -> None:
+        """Send nothing more: the application has taken the connection over.
+
+        Args:
+            taken: what it says of its answer; where it does not, `start_response` counts.
+            is_upgrade: the client asked for another protocol.
+        """
+        self.is_begun = True
         self.keep_alive = False
-        self._code_without_head = 200
+        self.sent_bytes += taken.sent_bytes
+        self._code_without_head = taken.status or (101 if is_upgrade else 200)
+        if taken.status is not None:
+            self._head = None
 
     @property
     def code(self) -> int:

@@ -81,7 +81,10 @@ NOT_PARKING: dict[str, dict[str, str]] = {
             "HttpProtocol.formalize_key_naming HttpProtocol.get_client_address"
             " HttpProtocol.get_environ HttpProtocol.handle_expect_100"
         ),
-        "eventlet.wsgi": ("Server.get_environ Server.get_head_limits Server.stop Server.took_over"),
+        "eventlet.wsgi": (
+            "Server.call_on_stop Server.get_environ Server.get_head_limits Server.stop"
+            " Server.took_over"
+        ),
     },
     "starts, opens or makes something and returns at once": {
         "eventlet._core.thread": "GreenThread.as_future GreenThread.link GreenThread.unlink",

@@ -244,7 +244,7 @@ def test_the_environ_of_a_request() -> None:
         "eventlet.posthooks": [],
     }
     objects = {"wsgi.input", "eventlet.input", "wsgi.errors", "eventlet.set_idle", "headers_raw"}
-    objects |= {"wsgi.file_wrapper"}
+    objects |= {"wsgi.file_wrapper", "eventlet.on_stop"}
     assert {k: v for k, v in environ.items() if k not in objects} == expected
     assert objects <= environ.keys()
     assert environ["wsgi.input"] is environ["eventlet.input"]
