@@ -190,7 +190,7 @@ class Server:
         )
         self.limits = Limits() if limits is None else limits
         self.pid = os.getpid()
-        self.journal = ServerLog(self.log, self.pid)
+        self.journal = self._make_journal()
         self.outstanding_requests = 0
         if max_size is None:
             max_size = DEFAULT_MAX_SIMULTANEOUS_REQUESTS
@@ -207,6 +207,10 @@ class Server:
             journal=self.journal,
         )
 
+    def _make_journal(self) -> ServerLog:
+        """Make what the server says things to about itself; called once."""
+        return ServerLog(self.log, self.pid)
+
     def serve(self) -> None:
         """Serve until told to end, let what is being served finish, and close the socket.
 
@@ -216,7 +220,7 @@ class Server:
         Raises:
             OSError: the listening socket failed.
         """
-        self.journal.note(f"wsgi starting up on {socket_repr(self.socket)}")
+        self.journal.milestone(f"wsgi starting up on {socket_repr(self.socket)}")
         self._acceptor.run()
 
     def stop(self, grace: float | None = None) -> None:

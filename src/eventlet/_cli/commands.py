@@ -2,7 +2,8 @@
 
 A command is a module with a docstring, whose first line is its help, and two functions:
 `add_arguments(parser)`, and `main(args)`, which returns the exit status. One that hands
-arguments on to a program also has `split(argv)`, which returns how many of them are its own.
+arguments on to a program also has `split(argv)`, which returns how many of them are its own, and
+one whose parser is special has its class as `Parser`.
 """
 
 import argparse
@@ -35,7 +36,8 @@ def main(argv: Sequence[str]) -> int:
         return _explain(argv)
     name, *arguments = argv
     command: Any = importlib.import_module(COMMANDS[name])
-    parser = argparse.ArgumentParser(f"{PROGRAM} {name}", description=_first_line(command))
+    kind: Any = getattr(command, "Parser", argparse.ArgumentParser)
+    parser: argparse.ArgumentParser = kind(f"{PROGRAM} {name}", description=_first_line(command))
     command.add_arguments(parser)
     split = getattr(command, "split", None)
     own = len(arguments) if split is None else split(arguments)

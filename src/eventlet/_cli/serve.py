@@ -2,10 +2,12 @@
 
 import argparse
 import os
+import platform
 import sys
 from dataclasses import replace
 
 import eventlet
+from eventlet._cli.one_line_parser import OneLineParser as Parser
 from eventlet._serve import settings as table
 from eventlet._serve import worker
 from eventlet._serve.addresses import Listening, close_all, open_all
@@ -19,7 +21,7 @@ from eventlet._serve.refusal import Refusal, reason
 from eventlet._serve.settings import Settings
 from eventlet._serve.tls import check
 
-__all__ = ["add_arguments", "choose", "main", "prepare"]
+__all__ = ["Parser", "add_arguments", "choose", "main", "prepare"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,5 +112,13 @@ def prepare(settings: Settings) -> list[Listening]:
 def _banner(settings: Settings, listeners: list[Listening]) -> str:
     number = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
     how = "patched" if settings.patch else "not patched"
-    first = f"eventlet {eventlet.__version__} serves {settings.app} with {number}, {how}"
-    return "\n".join([first, *(f"  listening on {each.url}" for each in listeners)])
+    python = platform.python_version()
+    first = f"eventlet {eventlet.__version__}, Python {python}, serves {settings.app}"
+    lines = [f"{first} with {number}, {how}", *(f"listening on {each.url}" for each in listeners)]
+    if settings.tls_cert is not None:
+        clients = settings.client_ca
+        more = "" if clients is None else f"; clients need one of {clients}"
+        lines.append(f"certificate: {settings.tls_cert}{more}")
+    log = "standard output" if settings.access_log == "-" else settings.access_log
+    lines.append(f"access log: {log}")
+    return "\n  ".join(lines)

@@ -44,7 +44,7 @@ class Journal:
             self._write(self._as_object(what, level))
         else:
             prefix = "" if level == "info" else f"{level}: "
-            self._write(f"[{getpid()}] {prefix}{what}")
+            self._write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} [{getpid()}] {prefix}{what}")
 
     def _as_object(self, what: str, level: str) -> str:
         moment = time.strftime("%Y-%m-%dT%H:%M:%S%z")

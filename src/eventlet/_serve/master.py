@@ -27,14 +27,15 @@ import socket
 import sys
 import time
 from collections import deque
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
 from typing import Final
 
 from eventlet._serve import link
 from eventlet._serve.addresses import Listening
+from eventlet._serve.child import NEVER, Child, Watchdog
 from eventlet._serve.journal import Journal
 from eventlet._serve.notify import notify_ready, notify_reloading, notify_stopping
+from eventlet._serve.pulse import Pulse
 from eventlet._serve.refusal import reason
 from eventlet._serve.settings import Settings
 from eventlet._serve.worker import Job
@@ -49,30 +50,9 @@ LONGEST_DELAY: Final = 30.0
 MARGIN_SECONDS: Final = 2.5  # a worker that is asked to end may take longer than its grace
 
 SIGNALS: Final = (
-    *(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD),
+    *(signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGCHLD),
     *(signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR1),
 )
-
-
-@dataclass(eq=False)
-class Child:
-    """One worker, seen from here.
-
-    Attributes:
-        kill_at: moment from which on it is killed; None while it may stay.
-        failure: why it cannot serve.
-        is_tired: it wants to be replaced.
-    """
-
-    pid: int
-    slot: int
-    generation: int
-    inbox: link.Inbox
-    kill_at: float
-    ready_at: float | None = None
-    is_leaving: bool = False
-    is_tired: bool = False
-    failure: str = ""
 
 
 class Master:
@@ -95,6 +75,7 @@ class Master:
         self._proven: int | None = None
         self._deaths = 0  # young ones, since a worker last lived long enough
         self._next_start = 0.0
+        self._watchdog = Watchdog(settings.worker_timeout)
         self._is_ending = False
         self._is_complete = False
         self._signals: deque[int] = deque()
@@ -118,6 +99,7 @@ class Master:
                 self._give_signals_back()
                 return None
             now = time.monotonic()
+            self._abort_the_stuck(now)
             self._kill_the_late(now)
             slot = self._wanting(now)
             if slot is not None:
@@ -144,31 +126,35 @@ class Master:
         return child.generation == self._generation and not (child.is_leaving or child.is_tired)
 
     def _start(self, slot: int) -> Job | None:
-        ours, theirs = socket.socketpair()
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
-            pid = os.fork()
+            with ExitStack() as undo:
+                ours, theirs = socket.socketpair()
+                undo.callback(ours.close)
+                undo.callback(theirs.close)
+                pulse = Pulse()
+                undo.callback(pulse.close)
+                undo.callback(signal.pthread_sigmask, signal.SIG_UNBLOCK, SIGNALS)
+                signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+                pid = os.fork()
+                undo.pop_all()
         except OSError as exc:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-            ours.close()
-            theirs.close()
             self._journal.note(f"cannot start a worker: {reason(exc)}; trying again", "error")
             self._back_off(time.monotonic())
             return None
         if pid == 0:
             ours.close()
             for child in self._children.values():
-                child.inbox.sock.close()
+                child.let_go()
             signal.set_wakeup_fd(-1)
             os.close(self._wake_up)
             os.close(self._wake_up_end)
-            return Job(self._settings, self._listeners, GreenSocket(theirs), self._journal)
+            return Job(self._settings, self._listeners, GreenSocket(theirs), self._journal, pulse)
         theirs.close()
         due = time.monotonic() + self._settings.ready_timeout
-        self._children[pid] = Child(pid, slot, self._generation, link.Inbox(ours), due)
+        self._children[pid] = Child(pid, slot, self._generation, link.Inbox(ours), pulse, due)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         return None
 
@@ -180,7 +166,7 @@ class Master:
                 self._greet(child)
             elif word == link.FAILED:
                 child.failure = text
-                child.kill_at = float("inf")  # it ends by itself, or looks out for a change
+                child.kill_at = NEVER  # it ends by itself, or looks out for a change
                 self._journal.note(text, "error")
             elif word == link.TIRED and self._is_current(child):
                 child.is_tired = True
@@ -191,10 +177,10 @@ class Master:
                 self._reload()
 
     def _greet(self, child: Child) -> None:
-        child.ready_at = time.monotonic()
+        child.greet()
         if child.is_leaving:
             return  # the word was on its way
-        child.kill_at = float("inf")
+        child.kill_at = NEVER
         if child.generation == self._generation:
             self._proven = self._generation
         for other in list(self._children.values()):
@@ -228,12 +214,19 @@ class Master:
             child = self._children.pop(pid, None)
             if child is not None:  # or one that came to us as to process 1 of a container
                 self._hear(child)
-                child.inbox.sock.close()
                 self._judge(child, os.waitstatus_to_exitcode(status))
+                child.let_go()
 
     def _judge(self, child: Child, code: int) -> None:
         """Think about what the end of a worker means."""
         how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with status {code}"
+        if child.is_stuck:
+            how = (
+                f"let nothing else run for {self._settings.worker_timeout:g} seconds "
+                "(--worker-timeout) and was killed"
+            )
+        if report := child.pulse.report():
+            how = f"{how}; it was here:\n{report}"
         if child.is_leaving:
             if code not in {0, -signal.SIGTERM}:
                 self._journal.note(f"worker {child.pid} {how} while it was leaving", "warning")
@@ -272,12 +265,18 @@ class Master:
             self._deaths = 0
             self._next_start = 0.0
 
+    def _abort_the_stuck(self, now: float) -> None:
+        for child in self._watchdog.find_stuck(self._children.values(), now):
+            child.kill_at = now + MARGIN_SECONDS
+            self._send(child, signal.SIGABRT)  # it leaves its stacks behind
+
     def _kill_the_late(self, now: float) -> None:
         for child in self._children.values():
             if now >= child.kill_at:
-                child.kill_at = float("inf")
-                what = "did not leave" if child.is_leaving else "did not get ready"
-                self._journal.note(f"worker {child.pid} {what} in time: killed", "warning")
+                child.kill_at = NEVER
+                if not child.is_stuck:
+                    what = "did not leave" if child.is_leaving else "did not get ready"
+                    self._journal.note(f"worker {child.pid} {what} in time: killed", "warning")
                 self._send(child, signal.SIGKILL)
 
     # --- signals ----------------------------------------------------------------------------
@@ -304,6 +303,11 @@ class Master:
             else:
                 self._journal.note(f"{number.name}: ending; once more ends it at once")
                 self._end()
+        elif number == signal.SIGQUIT:
+            self._journal.note("SIGQUIT: ending at once")
+            if not self._is_ending:
+                self._end()
+            self._end_at_once()
         elif number == signal.SIGHUP:
             self._journal.note("SIGHUP: reloading")
             self._reload()
@@ -368,11 +372,11 @@ class Master:
         for child in self._children.values():
             if child.inbox.is_open:
                 poller.register(child.inbox.sock, select.POLLIN)
-        moments = [child.kill_at for child in self._children.values()]
+        moments = [self._watchdog.next_look, *(child.kill_at for child in self._children.values())]
         if now < self._next_start:
             moments.append(self._next_start)
-        soonest = min(moments, default=float("inf"))
-        poller.poll(None if soonest == float("inf") else max(0.0, soonest - now) * 1000 + 1)
+        soonest = min(moments, default=NEVER)
+        poller.poll(None if soonest == NEVER else max(0.0, soonest - now) * 1000 + 1)
         with suppress(BlockingIOError):
             os.read(self._wake_up, 4096)
 

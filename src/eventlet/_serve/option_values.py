@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Reader", "count", "line_format", "seconds", "switch", "text"]
+__all__ = ["Reader", "count", "line_format", "seconds", "switch", "text", "watch"]
 
 LINE_FIELDS = (
     *("client_ip", "client_port", "date_time", "request_line", "status_code", "body_length"),
@@ -50,6 +50,14 @@ def seconds(may_be_none: bool) -> Reader:
         return float(number)
 
     return read
+
+
+def watch(value: Any) -> float | None:
+    """Read a duration; 0 or `none` stand for one without end."""
+    try:
+        return None if _number(value) == 0 else seconds(True)(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a number of seconds, or 0 for never") from None
 
 
 def line_format(value: Any) -> str:

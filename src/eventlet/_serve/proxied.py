@@ -17,14 +17,14 @@ from eventlet._protocols.proxy_header import (
     v2_length,
 )
 from eventlet._serve.peers import Peers
+from eventlet._serve.quiet import WorkerServer
 from eventlet._server.environ import addr_to_host_port
 from eventlet.timeout import Timeout
-from eventlet.wsgi import Server
 
 __all__ = ["ProxiedServer", "read_header"]
 
 
-class ProxiedServer(Server):
+class ProxiedServer(WorkerServer):
     """A server whose connections come through proxies.
 
     The header comes before the TLS handshake, so its listener is not wrapped in TLS.

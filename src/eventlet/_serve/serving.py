@@ -7,11 +7,12 @@ from typing import Any
 
 from eventlet._serve.journal import Journal
 from eventlet._serve.proxied import ProxiedServer
+from eventlet._serve.quiet import WorkerServer
 from eventlet._serve.settings import Settings
 from eventlet._server.access_log import AccessLog, make_access_log
 from eventlet.greenpool import GreenPool
 from eventlet.greenthread import spawn
-from eventlet.wsgi import DEFAULT_LOG_FORMAT, Limits, Server
+from eventlet.wsgi import DEFAULT_LOG_FORMAT, Limits
 
 __all__ = ["Serving"]
 
@@ -60,7 +61,7 @@ class Serving:
         for thread in self._threads:
             thread.wait()
 
-    def _serve(self, server: Server) -> None:
+    def _serve(self, server: WorkerServer) -> None:
         try:
             server.serve()
         except OSError as exc:
@@ -68,9 +69,9 @@ class Serving:
         if not self._is_told:
             self._on_failure()
 
-    def _make_server(self, listener: Any, app: Callable[..., Any]) -> Server:
+    def _make_server(self, listener: Any, app: Callable[..., Any]) -> WorkerServer:
         settings = self._settings
-        kind = ProxiedServer if settings.proxy_protocol else Server
+        kind = ProxiedServer if settings.proxy_protocol else WorkerServer
         if self._tls is not None and not settings.proxy_protocol:
             listener = self._tls.wrap_socket(
                 listener, server_side=True, do_handshake_on_connect=False

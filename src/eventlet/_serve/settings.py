@@ -10,7 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
-from eventlet._serve.option_values import Reader, count, line_format, seconds, switch, text
+from eventlet._serve.option_values import (
+    Reader,
+    count,
+    line_format,
+    seconds,
+    switch,
+    text,
+    watch,
+)
 from eventlet._serve.peers import Peers
 
 __all__ = ["Option", "Settings", "add_arguments", "options"]
@@ -72,6 +80,12 @@ class Settings:
     )
     ready_timeout: float = _option(
         60.0, seconds(False), "SECONDS", "until a new worker has to serve"
+    )
+    worker_timeout: float | None = _option(
+        60.0,
+        watch,
+        "SECONDS",
+        "a worker that computes for so long without letting others run is replaced; 0 never",
     )
     idle_timeout: float | None = _deadline(75.0, "to wait for a request")
     head_timeout: float | None = _deadline(

@@ -19,6 +19,7 @@ from eventlet._serve.counting import Counted
 from eventlet._serve.env_file import read_env_file
 from eventlet._serve.forwarded import Forwarded
 from eventlet._serve.journal import Journal, open_log
+from eventlet._serve.pulse import Pulse, beat_seconds
 from eventlet._serve.refusal import Refusal
 from eventlet._serve.serving import Serving
 from eventlet._serve.settings import Settings
@@ -34,7 +35,10 @@ FAILURE: Final = 1
 """Exit status of a worker that could not begin."""
 
 # They reach every process of a terminal; the master decides what they mean.
-_LEFT_TO_MASTER: Final = (signal.SIGINT, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU)
+_LEFT_TO_MASTER: Final = (
+    *(signal.SIGINT, signal.SIGQUIT, signal.SIGHUP),
+    *(signal.SIGTTIN, signal.SIGTTOU),
+)
 _TOLD_BY_MASTER: Final = (signal.SIGTERM, signal.SIGUSR1)
 
 
@@ -46,12 +50,14 @@ class Job(NamedTuple):
         listeners: what to accept from.
         link: a green socket; this end tells the master how it goes.
         journal: for what the worker says.
+        pulse: for its signs of life.
     """
 
     settings: Settings
     listeners: list[Listening]
     link: GreenSocket
     journal: Journal
+    pulse: Pulse
 
 
 def run(job: Job) -> int:
@@ -79,6 +85,7 @@ class _Worker:
         self._watch = Watch(path for path in tls if path is not None)
 
     def run(self) -> int:
+        self._job.pulse.arm()
         for number in (signal.SIGTERM, signal.SIGCHLD):
             set_handler(number, signal.SIG_DFL)  # there is nothing to finish yet
         self._leave_others_to_master()
@@ -108,6 +115,8 @@ class _Worker:
         if self._settings.reload:
             threads.append(spawn(self._wait_for_change))
         if serving is not None:
+            if self._settings.worker_timeout is not None:
+                threads.append(spawn(self._beat, beat_seconds(self._settings.worker_timeout)))
             self._say(link.READY)
         why = self._told.wait()
         if serving is not None:
@@ -206,6 +215,12 @@ class _Worker:
         except OSError:
             pass
         self._tell("the master is gone: ending")
+
+    def _beat(self, pause: float) -> None:
+        """Show that the hub turns."""
+        while True:
+            self._job.pulse.beat()
+            sleep(pause)
 
     # --- what it tells ----------------------------------------------------------------------
 

@@ -106,6 +106,10 @@ class ServerLog:
         """Say what an operator wants to know."""
         self._info(f"({self._pid}) {what}")
 
+    def milestone(self, what: str) -> None:
+        """Say that the server begins or ends."""
+        self.note(what)
+
     def detail(self, what: str) -> None:
         """Say what helps to find a fault."""
         self._debug(f"({self._pid}) {what}")

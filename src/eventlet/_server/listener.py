@@ -146,7 +146,7 @@ class Acceptor:
         except _Told:
             pass
         except (KeyboardInterrupt, SystemExit):
-            self._journal.note("wsgi exiting")
+            self._journal.milestone("wsgi exiting")
         finally:
             self._phase = _FINISHING
             if self._is_told:
@@ -157,7 +157,7 @@ class Acceptor:
                 self._phase = _OVER
                 if self._killer is not None:
                     self._killer.cancel()
-                self._journal.note(f"wsgi exited, is_accepting={self._is_accepting()}")
+                self._journal.milestone(f"wsgi exited, is_accepting={self._is_accepting()}")
                 self._sock.close()
 
     def stop(self, grace: float | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -29,13 +30,14 @@ def said(tmp_path: Path) -> Iterator[tuple[Journal, Path]]:
     os.close(fd)
 
 
+@pytest.mark.parametrize("what", ["os.fork", "socket.socketpair", "mmap.mmap"])
 def test_a_process_that_cannot_be_forked_is_tried_again_later(
-    said: tuple[Journal, Path], monkeypatch: pytest.MonkeyPatch
+    said: tuple[Journal, Path], monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    def fork() -> int:
+    def fail(*_: object) -> None:
         raise OSError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(os, "fork", fork)
+    monkeypatch.setattr(what, fail)
     journal, path = said
     master = Master(Settings(), [], journal)
     try:
@@ -73,7 +75,11 @@ def test_lines_of_a_journal(said: tuple[Journal, Path]) -> None:
     journal.debug("nothing")
     pid = os.getpid()
 
-    assert path.read_text() == f"[{pid}] all well\n[{pid}] error: not well\nas it is\n"
+    moment = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    one, two, three = path.read_text().splitlines()
+    assert re.fullmatch(rf"{moment} \[{pid}\] all well", one)
+    assert re.fullmatch(rf"{moment} \[{pid}\] error: not well", two)
+    assert three == "as it is"
 
 
 def test_a_journal_as_json(tmp_path: Path) -> None:

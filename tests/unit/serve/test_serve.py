@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import signal
 import socket
@@ -31,6 +32,7 @@ from tests.unit.serve.served import (
 
 pytestmark = pytest.mark.slow  # each starts processes
 
+MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 SLOW = """\
     import os, time
     def app(environ, start_response):
@@ -43,14 +45,23 @@ SLOW = """\
 
 def test_it_says_what_listens_where_with_how_many_workers(tmp_path: Path) -> None:
     with Served(tmp_path, "--bind=127.0.0.1:0", "--bind=127.0.0.1:0", "--workers=2") as served:
-        said = served.said
         first, second = (int(url.rpartition(":")[2]) for url in served.urls)
+        workers = served.pids
         pids = {fetch(("127.0.0.1", port)) for port in (first, second)}
+        assert served.end() == 0
+        said = served.said
+        assert served.printed.count("\n") == 2
 
-    assert re.match(r"\[\d+\] eventlet \d.* serves site_app:app with 2 workers, patched\n", said)
-    assert f"  listening on http://127.0.0.1:{first}\n" in said
-    assert re.search(r"\] serving with 2 workers: \d+, \d+\n", said)
-    assert pids <= {str(pid) for pid in served.pids}
+    python = re.escape(platform.python_version())
+    lines = rf"""{MOMENT} \[\d+\] eventlet \d\S*, Python {python}, serves site_app:app with 2 workers, patched
+  listening on http://127.0.0.1:{first}
+  listening on http://127.0.0.1:{second}
+  access log: standard output
+{MOMENT} \[\d+\] serving with 2 workers: \d+, \d+
+{MOMENT} \[\d+\] SIGTERM: ending; once more ends it at once
+"""
+    assert re.fullmatch(lines, said)
+    assert pids <= {str(pid) for pid in workers}
 
 
 def test_an_ipv6_address_and_a_name(tmp_path: Path) -> None:
