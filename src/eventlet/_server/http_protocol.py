@@ -446,7 +446,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
     # --- writing ------------------------------------------------------------------------------------
 
     def _send_all(self, data: bytes) -> None:
-        self._patience.use(self._patience.write)
+        self._patience.use_for_sending()
         self.wfile.write(data)
         self.wfile.flush()
 

@@ -1,7 +1,8 @@
 """The time-outs of one connection: each kind of waiting has its own, the socket has one.
 
 Setting a socket's time-out costs as much as a system call, so it is set only where it has to
-change: while requests and responses go out in one piece, it stays at that of the idle wait.
+change: it stays at that of the idle wait while requests come in one piece. Sending has a time-out
+of its own on our sockets.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 
 from eventlet._server.limits import Limits
 from eventlet._unpatched import monotonic
+from eventlet.greenio.waiting import limit_sending
 from eventlet.timeout import Timeout
 
 __all__ = ["WINDOW_BYTES", "ByteSource", "Patience", "PatientSocket"]
@@ -82,6 +84,7 @@ class Patience:
         # Who has one time-out for everything needs none of this.
         self.is_plain = self.write == self.idle == standing and self._body is None
         self.sendall = sock.sendall if self.is_plain else self._send_patiently
+        self._is_limited = not self.is_plain and limit_sending(sock, self.write)
 
     def use(self, seconds: float | None) -> None:
         """Let the socket's next operation take so long."""
@@ -108,6 +111,9 @@ class Patience:
         self.use(self.standing)
         if not self.is_plain:
             self.now = _UNKNOWN  # it may be set by then
+        if self._is_limited:
+            limit_sending(self._sock)
+            self._is_limited = False
 
     def begin_body(self) -> None:
         """Count from the beginning of a body."""
@@ -126,13 +132,18 @@ class Patience:
         self.count_body(began, len(data))
         return data
 
+    def use_for_sending(self) -> None:
+        """Let the socket wait for the client to take something, as long as that may take."""
+        if not self._is_limited:
+            self.use(self.write)
+
     def _send_patiently(self, data: bytes) -> None:
-        # What goes out at once waits for nothing, so no time-out needs to be set.
+        if not self._is_limited:
+            self.use(self.write)
         sent = self._sock.send(data)
         if sent == len(data):
             return
         view = memoryview(data)[sent:]
-        self.use(self.write)
         while view:
             self._sock.sendall(view[:WINDOW_BYTES])  # type: ignore[arg-type]  # bytes-like
             view = view[WINDOW_BYTES:]
@@ -146,7 +157,7 @@ class Patience:
         if self.is_plain:
             sent: int = sock.sendfile(file, offset, count)
             return sent
-        self.use(self.write)
+        self.use_for_sending()
         total = 0
         while total < count:
             sent = sock.sendfile(file, offset + total, min(count - total, WINDOW_BYTES))

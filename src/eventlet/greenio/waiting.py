@@ -21,7 +21,16 @@ from eventlet._unpatched import (
 )
 from eventlet.greenio.records import Records, give_away
 
-__all__ = ["WaitingSocket", "get_family", "get_proto", "get_type", "spend_budget"]
+__all__ = [
+    "WaitingSocket",
+    "get_family",
+    "get_proto",
+    "get_type",
+    "limit_sending",
+    "spend_budget",
+]
+
+AS_RECEIVING: float = -1.0  # no time-out of its own for sending
 
 _set_c_blocking = base_socket.setblocking
 _get_c_timeout = base_socket.gettimeout
@@ -37,6 +46,7 @@ class WaitingSocket(real_socket):
     _desc: Descriptor | None = None
     _records: Records | None = None
     _timeout: float | None = None
+    _send_timeout: float | None = AS_RECEIVING
     _exact: bool | None = None
     _wrapped: Any = None
     _is_alone = False  # whether nobody else can have the file, so that its mode is ours alone
@@ -140,7 +150,11 @@ class WaitingSocket(real_socket):
         self._records = None
 
     def _deadline(self) -> float | None:
-        return None if self._timeout is None else monotonic() + self._timeout
+        """The moment until which a call that sends may wait."""
+        seconds = self._send_timeout
+        if seconds == AS_RECEIVING:
+            seconds = self._timeout
+        return None if seconds is None else monotonic() + seconds
 
     def _wait_read(self, deadline: float | None, shared: bool = False) -> float | None:
         """Park until readable; the first call of a loop passes None and keeps the result."""
@@ -166,10 +180,10 @@ class WaitingSocket(real_socket):
             if desc.can_write:
                 return deadline
         if deadline is None:
-            if not self._timeout:
+            deadline = self._deadline() if self._timeout != 0.0 else None
+            if deadline is None:
                 desc.wait_write(None, shared)
                 return None
-            deadline = monotonic() + self._timeout
         if desc.wait_write(deadline - monotonic(), shared) is EXPIRED:
             raise TimeoutError("timed out")
         return deadline
@@ -375,6 +389,24 @@ class _Forwarding:
 @cache
 def _forwarding_class(cls: Any) -> type[WaitingSocket]:
     return type(cls.__name__, (cls, _Forwarding), {"__module__": cls.__module__})
+
+
+def limit_sending(sock: Any, seconds: float | None = AS_RECEIVING) -> bool:
+    """Give a socket a time-out of its own for each call that sends and has to wait.
+
+    Costs nothing while nothing has to wait, unlike a change of the time-out.
+
+    Args:
+        sock: a socket of any kind.
+        seconds: None waits for ever; without it, the socket's time-out is for both sides.
+
+    Returns:
+        False when it is no socket of ours, and nothing was done.
+    """
+    if not isinstance(sock, WaitingSocket):
+        return False
+    sock._send_timeout = seconds
+    return True
 
 
 def spend_budget(desc: Descriptor) -> bool:

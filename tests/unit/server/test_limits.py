@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -14,9 +14,10 @@ import trustme
 from eventlet import wsgi
 from eventlet._server.limits import Limits
 from eventlet._server.patience import WINDOW_BYTES, Patience
+from eventlet._unpatched import monotonic
 from eventlet.green import ssl as green_ssl
 from eventlet.greenio import GreenSocket
-from eventlet.greenthread import sleep
+from eventlet.greenthread import sleep, spawn
 
 from tests.unit.server.scripted_socket import ScriptedSocket
 from tests.unit.server.site import (
@@ -40,6 +41,20 @@ def echo(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 
 def never_asked(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     raise AssertionError("the request should have been refused")
+
+
+@contextmanager
+def full_pair() -> Iterator[tuple[GreenSocket, GreenSocket]]:
+    """Two connected sockets; the first has no room for one byte more."""
+    ours, theirs = (GreenSocket(sock) for sock in socket.socketpair())
+    with ours, theirs:
+        theirs.settimeout(PATIENCE)
+        ours.settimeout(0.0)
+        with suppress(BlockingIOError):
+            while True:
+                ours.send(b"x" * 100)
+        ours.settimeout(None)
+        yield ours, theirs
 
 
 # --- time --------------------------------------------------------------------------------------
@@ -124,14 +139,69 @@ def test_a_client_that_takes_a_little_at_a_time_is_served() -> None:
     assert taken > 3_000_000
 
 
+def test_the_first_wait_of_a_response_is_bounded_too() -> None:
+    with full_pair() as (sock, _):
+        patience = Patience(sock, Limits(write_timeout=0.05, idle_timeout=PATIENCE))
+        patience.use(patience.idle)
+
+        began = monotonic()
+        with pytest.raises(TimeoutError):
+            patience.sendall(b"x")
+
+    assert monotonic() - began < PATIENCE / 2
+
+
+@pytest.mark.parametrize("seconds", [None, PATIENCE])
+def test_sending_may_wait_for_longer_than_a_request(seconds: float | None) -> None:
+    limits = Limits(write_timeout=seconds, idle_timeout=0.05)
+    with full_pair() as (sock, peer):
+        patience = Patience(sock, limits)
+        patience.use(patience.idle)
+
+        thread = spawn(patience.sendall, b"last")
+        sleep(0.1)
+        assert not thread.dead
+        while not peer.recv(65536).endswith(b"last"):
+            pass
+        thread.wait()
+
+
+def test_a_socket_given_away_sends_as_long_as_it_is_meant_to() -> None:
+    with full_pair() as (sock, _):
+        sock.settimeout(0.05)
+        patience = Patience(sock, Limits(write_timeout=PATIENCE, idle_timeout=1.0), 0.05)
+        patience.release()
+
+        began = monotonic()
+        with pytest.raises(TimeoutError):
+            sock.sendall(b"x")
+        assert monotonic() - began < PATIENCE / 2
+
+
 def test_a_response_that_goes_out_at_once_costs_no_change_of_the_time_out() -> None:
+    changes = []
+
+    class Watched(GreenSocket):
+        def settimeout(self, value: float | None) -> None:
+            changes.append(value)
+            super().settimeout(value)
+
+    ours, theirs = socket.socketpair()
+    with theirs, Watched(ours) as sock:
+        patience = Patience(sock, Limits(write_timeout=1.0, idle_timeout=2.0))
+        patience.sendall(b"whole")
+
+        assert theirs.recv(10) == b"whole"
+    assert changes == []
+
+
+def test_a_socket_of_another_kind_has_its_time_out_set() -> None:
     sock = ScriptedSocket()
     patience = Patience(sock, Limits(write_timeout=1.0, idle_timeout=2.0))
 
     patience.sendall(b"whole")
 
-    assert sock.sent == [b"whole"]
-    assert sock.timeouts == []
+    assert (sock.sent, sock.timeouts) == ([b"whole"], [1.0])
 
 
 def test_the_socket_is_given_away_with_the_time_out_it_is_meant_to_have() -> None:
