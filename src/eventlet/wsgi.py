@@ -30,8 +30,10 @@ from eventlet._server.access_log import (
     LoggerFileWrapper,
     LoggerNull,
     ServerLog,
+    chain_and_peer,
     get_logger,
     make_access_log,
+    peer_alone,
 )
 from eventlet._server.answering import STATE_CLOSE, STATE_IDLE, STATE_REQUEST
 from eventlet._server.environ import Environ, addr_to_host_port, server_environ, socket_repr
@@ -186,7 +188,11 @@ class Server:
             capitalize_response_headers and protocol.capitalize_response_headers
         )
         self.access_log = (
-            make_access_log(self.log.info, log_format, log_x_forwarded_for) if log_output else None
+            make_access_log(
+                self.log.info, log_format, chain_and_peer if log_x_forwarded_for else peer_alone
+            )
+            if log_output
+            else None
         )
         self.limits = Limits() if limits is None else limits
         self.pid = os.getpid()

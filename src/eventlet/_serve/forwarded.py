@@ -15,7 +15,7 @@ from typing import Any
 
 from eventlet._serve.peers import Peers
 
-__all__ = ["Forwarded"]
+__all__ = ["Forwarded", "believed_client"]
 
 HEADERS = (
     *("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO"),
@@ -47,14 +47,7 @@ class Forwarded:
         return self._app(environ, start_response)
 
     def _believe(self, environ: dict[str, Any]) -> None:
-        client = None
-        for entry in reversed(environ.get("HTTP_X_FORWARDED_FOR", "").split(",")):
-            address = _address(entry)
-            if address is None:
-                break
-            client = address
-            if client not in self._peers:
-                break
+        client = believed_client(environ.get("HTTP_X_FORWARDED_FOR", ""), self._peers)
         if client is not None:
             environ["REMOTE_ADDR"] = client
             environ["REMOTE_PORT"] = ""  # nobody says
@@ -65,6 +58,27 @@ class Forwarded:
         elif scheme == "http":
             environ["wsgi.url_scheme"] = "http"
             environ.pop("HTTPS", None)
+
+
+def believed_client(chain: str, peers: Peers) -> str | None:
+    """Give the client's address from an X-Forwarded-For that a trusted peer sent.
+
+    Args:
+        chain: its value.
+        peers: the trusted proxies.
+
+    Returns:
+        None when it says nothing that can be believed.
+    """
+    client = None
+    for entry in reversed(chain.split(",")):
+        address = _address(entry)
+        if address is None:
+            break
+        client = address
+        if client not in peers:
+            break
+    return client
 
 
 def _address(entry: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from eventlet._serve.forwarded import believed_client
 from eventlet._serve.journal import Journal
 from eventlet._serve.proxied import ProxiedServer
 from eventlet._serve.quiet import WorkerServer
@@ -100,6 +101,12 @@ class Serving:
     def _make_access_log(self) -> AccessLog | None:
         if self._access_log is None:
             return None
-        is_behind_proxies = self._settings.forwarded_allow_ips is not None
         form = self._settings.log_format or DEFAULT_LOG_FORMAT
-        return make_access_log(self._access_log.info, form, is_behind_proxies)
+        return make_access_log(self._access_log.info, form, self._client_ip)
+
+    def _client_ip(self, peer: str, forwarded_for: str | None) -> str:
+        """Name the client of a request as the application sees it."""
+        peers = self._settings.forwarded_allow_ips
+        if peers is None or not forwarded_for or peer not in peers:
+            return peer
+        return believed_client(forwarded_for, peers) or peer

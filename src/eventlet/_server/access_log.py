@@ -18,10 +18,13 @@ __all__ = [
     "Logger",
     "LoggerFileWrapper",
     "LoggerNull",
+    "NameClient",
     "ServerLog",
+    "chain_and_peer",
     "escape",
     "get_logger",
     "make_access_log",
+    "peer_alone",
 ]
 
 DEFAULT_LOG_FORMAT = (
@@ -121,6 +124,22 @@ class ServerLog:
         return text
 
 
+NameClient = Callable[[str, str | None], str]
+"""Takes the address of the peer and its X-Forwarded-For, gives what stands in the log."""
+
+
+def peer_alone(peer: str, forwarded_for: str | None) -> str:
+    """Name the client of a request: the peer, whatever it says."""
+    return peer
+
+
+def chain_and_peer(peer: str, forwarded_for: str | None) -> str:
+    """Name the client of a request: the addresses of X-Forwarded-For, then the peer, by commas."""
+    if not forwarded_for:
+        return peer
+    return f"{escape(forwarded_for)},{peer}".replace(" ", "")
+
+
 class AccessLog:
     """Write one line for each request.
 
@@ -128,21 +147,15 @@ class AccessLog:
         write: takes the line.
         log_format: %-format over `client_ip client_port date_time request_line status_code
             body_length wall_seconds`.
-        log_x_forwarded_for: put the addresses of X-Forwarded-For before the peer's.
+        client_ip: names the client of a request.
     """
 
     def __init__(
-        self, write: Callable[[str], None], log_format: str, log_x_forwarded_for: bool
+        self, write: Callable[[str], None], log_format: str, client_ip: NameClient
     ) -> None:
         self._write = write
         self._format = log_format
-        self._forwarded = log_x_forwarded_for
-
-    def client_ip(self, peer: str, forwarded_for: str | None) -> str:
-        """Name the client of a request: forwarding addresses, then the peer, by commas."""
-        if not self._forwarded or not forwarded_for:
-            return peer
-        return f"{escape(forwarded_for)},{peer}".replace(" ", "")
+        self.client_ip = client_ip
 
     def request(
         self,
@@ -197,11 +210,11 @@ class JsonAccessLog(AccessLog):
 
 
 def make_access_log(
-    write: Callable[[str], None], log_format: str, log_x_forwarded_for: bool
+    write: Callable[[str], None], log_format: str, client_ip: NameClient
 ) -> AccessLog:
     """Give the access log for a format: `json`, or one for `AccessLog`."""
     kind = JsonAccessLog if log_format == "json" else AccessLog
-    return kind(write, log_format, log_x_forwarded_for)
+    return kind(write, log_format, client_ip)
 
 
 _iso_time = PerSecond(lambda second: time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(second)))
