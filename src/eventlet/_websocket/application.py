@@ -2,17 +2,17 @@
 
 The handshake is answered on the connection's socket itself, past the WSGI server, which is told
 with `already_handled` to keep its hands off. From then on nothing may reach the stream but
-frames: whatever the handler raises ends here.
+frames: what the handler raises goes on to the server, which logs it as any error of an
+application and sends nothing.
 """
 
 from __future__ import annotations
 
 import errno
 import ssl
-import traceback
 import warnings
 from collections.abc import Callable, Collection, Iterable
-from typing import Any
+from typing import Any, Final
 
 from eventlet._websocket.closing_codes import INTERNAL_ERROR
 from eventlet._websocket.connection import (
@@ -27,6 +27,8 @@ from eventlet.timeout import Timeout
 from eventlet.wsgi import WSGI_LOCAL
 
 __all__ = ["WebSocketWSGI"]
+
+SWITCHING_PROTOCOLS: Final = 101
 
 _GONE = {errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN}
 """What a client that went away makes a socket raise."""
@@ -48,7 +50,8 @@ class WebSocketWSGI:
                 ws.send(message)
 
     The WebSocket is closed when the handler returns. When it raises, the peer is told (close
-    code 1011) and the traceback goes to `wsgi.errors`; that the client has gone is no error.
+    code 1011) and the server logs the traceback; that the client has gone is no error. When the
+    server stops, the peer gets code 1001, and the handler comes to the end of its messages.
 
     Args:
         handler: gets one WebSocket for each request.
@@ -130,7 +133,11 @@ class WebSocketWSGI:
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes | str]:
-        """Answer one request, and serve its WebSocket until it is closed."""
+        """Answer one request, and serve its WebSocket until it is closed.
+
+        Raises:
+            Exception, Timeout: what the handler has raised; the stream has ended.
+        """
         try:
             handshake = check_request(environ, self.supported_protocols, self.origin_checker)
         except BadRequest as exc:
@@ -140,19 +147,24 @@ class WebSocketWSGI:
         # From here on the server must not write, whatever happens.
         WSGI_LOCAL.already_handled = True
         ws = self._make(sock, environ, handshake, received)
+        answer = handshake.to_response()
         try:
+            sock.sendall(answer)
+            if "eventlet.on_stop" in environ:
+                environ["eventlet.on_stop"](ws.go_away)
             if "eventlet.set_idle" in environ:
                 environ["eventlet.set_idle"]()
-            sock.sendall(handshake.to_response())
             ws.keep_alive(self.ping_interval, self.ping_timeout)
-            self._serve(ws, environ)
+            self._serve(ws)
         except OSError as exc:
             if exc.errno not in _GONE:
-                self._log(environ)
+                raise
         finally:
             ws.abandon()
             # A handler may have served other requests in this green thread.
             WSGI_LOCAL.already_handled = True
+            WSGI_LOCAL.handled_status = SWITCHING_PROTOCOLS
+            WSGI_LOCAL.handled_bytes = len(answer) + ws.sent_bytes
         return []
 
     def _make(
@@ -172,20 +184,15 @@ class WebSocketWSGI:
         ws.fragment_length = FRAGMENT_LENGTH
         return ws
 
-    def _serve(self, ws: RFC6455WebSocket, environ: dict[str, Any]) -> None:
+    def _serve(self, ws: RFC6455WebSocket) -> None:
         """Call the handler and close behind it."""
         assert self.handler is not None, "WebSocketWSGI was made without a handler"
         try:
             self.handler(ws)
-        except (Exception, Timeout) as exc:
-            if not (isinstance(exc, OSError) and exc.errno in _GONE):
-                self._log(environ)
+        except (Exception, Timeout):
             ws.close((INTERNAL_ERROR, ""))
-        else:
-            ws.close()
-
-    def _log(self, environ: dict[str, Any]) -> None:
-        traceback.print_exc(file=environ.get("wsgi.errors"))
+            raise
+        ws.close()
 
 
 def _take_socket(environ: dict[str, Any]) -> tuple[Any, bytes]:

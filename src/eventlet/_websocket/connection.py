@@ -6,7 +6,8 @@ Whoever calls `wait` reads the socket; there is no green thread behind it. Contr
 dealt with on the way: a ping is answered through the outbox, which never holds the reader up.
 
 The connection is *open*, then *closing* (`_is_closing`: one green thread is at `_finish`), then
-closed. There are four ways to the end:
+closed. Who closes hears the peer out itself, unless somebody is at `wait`, who then does; who
+comes to `wait` or `close` later waits until the first has done. There are four ways to the end:
 
     close()                send a close frame, wait for the peer's, hang up
     the peer's close frame send the answer, hang up; `wait` returns None
@@ -32,6 +33,7 @@ from eventlet._server.environ import is_tls
 from eventlet._unpatched import monotonic
 from eventlet._websocket.closing_codes import (
     ABNORMAL,
+    GOING_AWAY,
     INTERNAL_ERROR,
     NO_CODE,
     NORMAL,
@@ -143,9 +145,12 @@ class RFC6455WebSocket(WebSocket):
         self._remote_close_data: bytes | None = None
         self._is_closing = False
         self._reading_ended = Moment()
+        self._closed = Moment()
         self._readers = 0
+        self._reader_leaves = Moment()
         self._keepalive: KeepAlive | None = None
         self._received_count = 0
+        self._sent_bytes = 0
         self._unread_bytes = 0  # that `_look` has taken for a reader to come
         self._outbox = Outbox(
             self._write, FramePacker(client, None), max_queue, self._refusal, self._torn
@@ -205,7 +210,8 @@ class RFC6455WebSocket(WebSocket):
     def close(self, close_data: tuple[int, str] | None = None) -> None:
         """Close the WebSocket: tell the peer, wait for its answer, at most `close_timeout`.
 
-        What it sends meanwhile is dropped. Closed already, nothing happens.
+        What it sends meanwhile is dropped. Closed already, nothing happens; while somebody else
+        closes it, wait until that is done.
 
         Args:
             close_data: pair (code, reason); the reason has at most 123 bytes.
@@ -215,6 +221,7 @@ class RFC6455WebSocket(WebSocket):
         """
         payload = pack_close_data(close_data)
         if self._is_closing:
+            self._closed.wait(self.close_timeout)
             return
         if not payload:
             self._finish(payload, NO_CODE, "")
@@ -267,7 +274,16 @@ class RFC6455WebSocket(WebSocket):
         self._is_closing = True
         self._outbox.tear()
         self._end_reading(ABNORMAL, "")
-        self.socket.close()
+        self._close_socket()
+
+    def go_away(self) -> None:
+        """Close the WebSocket because what it belongs to comes to an end."""
+        self.close((GOING_AWAY, ""))
+
+    @property
+    def sent_bytes(self) -> int:
+        """How much was sent since the handshake."""
+        return self._sent_bytes
 
     def keep_alive(self, interval: float | None, timeout: float) -> None:
         """Ping the peer after `interval` seconds of silence; end it after `timeout` more.
@@ -315,12 +331,24 @@ class RFC6455WebSocket(WebSocket):
                 raise
             if event is None:
                 self._unread_bytes = 0
-                self._receive()
+                self._receive_as_user()
             elif isinstance(event, Message):
                 return event
             else:
                 self._obey(event)
         return None
+
+    def _receive_as_user(self) -> None:
+        """Receive; while another green thread closes, it is that one whose time counts."""
+        if not (self._is_closing and self._readers):
+            try:
+                self._receive()
+            except _NOTHING_YET:
+                if not self._is_closing:
+                    raise
+            else:
+                return
+        self._reading_ended.wait(self.close_timeout)
 
     def _receive(self) -> None:
         self._readers += 1
@@ -336,6 +364,8 @@ class RFC6455WebSocket(WebSocket):
                 raise
         finally:
             self._readers -= 1
+            if not self._reader_leaves.ready():
+                self._reader_leaves.send()
         if data:
             self._received_count += 1
             self._unread_bytes += len(data)
@@ -390,6 +420,7 @@ class RFC6455WebSocket(WebSocket):
 
     def _write(self, frame: bytes) -> None:
         self.socket.sendall(frame)
+        self._sent_bytes += len(frame)
 
     def _send(self, frame: bytes) -> None:
         """Send the bytes of a frame as they are."""
@@ -467,7 +498,12 @@ class RFC6455WebSocket(WebSocket):
         finally:
             self._end_reading(code, reason)
             self._outbox.tear()
-            self.socket.close()
+            self._close_socket()
+
+    def _close_socket(self) -> None:
+        self.socket.close()
+        if not self._closed.ready():
+            self._closed.send()
 
     def _limit(self, deadline: float) -> None:
         """Bound the next call on the socket.
@@ -485,7 +521,8 @@ class RFC6455WebSocket(WebSocket):
         while not self._reading_ended.ready():
             self._limit(deadline)
             if self._readers:
-                self._reading_ended.wait(max(deadline - monotonic(), 0.0))
+                self._reader_leaves = Moment()
+                self._reader_leaves.wait(max(deadline - monotonic(), 0.0))
                 continue
             event = self._reader.next_event()
             if event is None:

@@ -233,10 +233,20 @@ class Outbox:
             raise self._make_refusal()
         try:
             self._write_all(frame)
-        except BaseException:
-            self.tear()
-            self._on_tear()
+        except OSError as exc:
+            if self._fail():
+                raise self._make_refusal() from exc
             raise
+        except BaseException:
+            self._fail()
+            raise
+
+    def _fail(self) -> bool:
+        """Tear in the middle of a frame; tell whether it was us who closed the socket."""
+        was_over = self._is_over
+        self.tear()
+        self._on_tear()
+        return was_over
 
     # --- the green thread that writes for others ----------------------------------------------
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from eventlet._websocket.handshake import accept_key
+from eventlet.greenthread import sleep
 from eventlet.websocket import RFC6455WebSocket, connect
 
 from tests.unit.parks.park import Table, Wait
@@ -85,6 +86,21 @@ def websocket_close(stage: Stage) -> Wait:
         connections[-1].far.close()
 
     return Wait(call, complete, spent=True)
+
+
+@park(RFC6455WebSocket.go_away, RFC6455WebSocket.close)
+def websocket_close_while_another_closes(stage: Stage) -> Wait:
+    connection = stage.stream()
+    ws = RFC6455WebSocket(connection.near, {})
+    ws.close_timeout = LONG
+    stage.thread(ws.close)
+    sleep(0)
+
+    def complete() -> None:
+        connection.far.sendall(_CLOSE)
+        connection.far.close()
+
+    return Wait(ws.go_away, complete)
 
 
 @park(connect)

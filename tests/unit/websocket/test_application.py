@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -13,10 +14,11 @@ from eventlet.convenience import connect
 from eventlet.event import Event
 from eventlet.greenthread import getcurrent, kill, sleep, spawn
 from eventlet.timeout import Timeout
-from eventlet.websocket import RFC6455WebSocket, WebSocketWSGI
+from eventlet.websocket import ConnectionClosedError, RFC6455WebSocket, WebSocketWSGI
 
 from tests.unit.green.test_ssl import make_client_context, make_server_context
 from tests.unit.server.site import Site, listen, reset, wait_until
+from tests.unit.server.test_stop import Stoppable
 from tests.unit.websocket.peer import (
     BINARY,
     CLOSE,
@@ -78,10 +80,14 @@ def test_a_handler_that_fails_closes_with_1011_and_is_logged(exc: BaseException)
     with WebSite(fail) as site, site.open() as peer:
         assert peer.frame() == Frame(FIN | TEXT, b"first")
         assert peer.frame() == Frame(FIN | CLOSE, b"\x03\xf3")
+        peer.send(close_frame(1011))
         assert peer.rest() == b""
-        assert "Traceback" in site.errors.getvalue()
-        assert " in fail" in site.errors.getvalue()
-        assert '" 500 ' not in site.log.text
+        peer.sock.close()
+        wait_until(lambda: bool(site.log.requests))
+        assert site.log.text.count("Traceback") == 1
+        assert " in fail" in site.log.text
+        assert '" 101 ' in site.log.requests[0]
+        assert site.errors.getvalue() == ""
 
 
 @pytest.mark.parametrize("code", [errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN])
@@ -92,7 +98,7 @@ def test_that_the_client_has_gone_is_no_error(code: int) -> None:
     with WebSite(fail) as site, site.open() as peer:
         peer.rest()
 
-        assert site.errors.getvalue() == ""
+        assert "Traceback" not in site.log.text
 
 
 def test_a_client_that_resets_harms_nobody() -> None:
@@ -110,7 +116,7 @@ def test_a_client_that_resets_harms_nobody() -> None:
         ended.wait()
         with site.open():
             pass
-        assert site.errors.getvalue() == ""
+        assert "Traceback" not in site.log.text
 
 
 def test_a_killed_handler_closes_the_connection_at_once() -> None:
@@ -125,7 +131,7 @@ def test_a_killed_handler_closes_the_connection_at_once() -> None:
         kill(handlers[0])
 
         assert peer.rest() == b""
-        assert site.errors.getvalue() == ""
+        assert "Traceback" not in site.log.text
 
 
 def test_nothing_else_is_written_and_the_request_is_logged_once() -> None:
@@ -137,19 +143,247 @@ def test_nothing_else_is_written_and_the_request_is_logged_once() -> None:
         assert len(site.log.requests) == 1
 
 
-@pytest.mark.slow
-def test_a_stopped_server_does_not_wait_for_websockets() -> None:
-    ended = []
+def test_what_a_handler_raises_goes_through_middleware() -> None:
+    def watch(environ: Any, start_response: Any) -> Any:
+        try:
+            return websockets(environ, start_response)
+        except Odd as exc:
+            seen.append(exc)
+            raise
 
+    def fail(_ws: RFC6455WebSocket) -> None:
+        raise Odd
+
+    seen: list[Odd] = []
+    websockets = WebSocketWSGI(fail)
+    with WebSite(app=watch) as site, site.open() as peer:
+        assert peer.rest() == b"\x88\x02\x03\xf3"
+
+    assert len(seen) == 1
+
+
+# -- the server stops ---------------------------------------------------------------------------
+
+
+@contextmanager
+def stopping(handler: Any, **options: Any) -> Any:
+    """A server that is stopped, and a WebSocket that was open before."""
+    with Stoppable(WebSocketWSGI.configured(handler, **options)) as site, connected(site) as peer:
+        yield site, peer
+
+
+@contextmanager
+def connected(site: Site) -> Any:
+    with Peer(site.connect()) as peer:
+        peer.send(request())
+        assert peer.head().startswith("HTTP/1.1 101 ")
+        yield peer
+
+
+def test_a_server_that_stops_goes_away_and_the_handler_comes_to_its_end() -> None:
     def handle(ws: RFC6455WebSocket) -> None:
+        steps.extend(ws)
+        sleep(0.01)
+        steps.append((ws.wait(), ws.close_code))
+
+    steps: list[Any] = []
+    with stopping(handle) as (site, peer):
+        peer.send(frame(TEXT, b"x"))
+        wait_until(lambda: steps == ["x"])
+        site.server.stop(5)
+        assert peer.frame() == Frame(FIN | CLOSE, b"\x03\xe9")
+        peer.send(frame(TEXT, b"on its way"), close_frame(1001))
+        assert peer.rest() == b""
+        peer.sock.close()
+        site.wait()
+
+    assert steps == ["x", "on its way", (None, 1001)]
+    assert "Traceback" not in site.log.text
+    assert "killed" not in site.log.text
+
+
+def test_a_killed_server_goes_away_too() -> None:
+    ended: list[Any] = []
+    with WebSite(lambda ws: ended.append(ws.wait())) as site, site.open() as peer:
+        killing = spawn(site.stop)
+        assert peer.frame() == Frame(FIN | CLOSE, b"\x03\xe9")
+        peer.send(close_frame(1001))
+        peer.rest()
+        peer.sock.close()
+        killing.wait()
+
+    assert ended == [None]
+
+
+def test_a_handler_that_does_not_listen_goes_away_too() -> None:
+    def handle(ws: RFC6455WebSocket) -> None:
+        done.wait()
+        seen.extend([ws.wait(), ws.close_code])
+        ws.send("too late")
+
+    done = Event()
+    seen: list[Any] = []
+    with stopping(handle) as (site, peer):
+        site.server.stop(5)
+        assert peer.frame() == Frame(FIN | CLOSE, b"\x03\xe9")
+        peer.send(close_frame(1001))
+        assert peer.rest() == b""
+        peer.sock.close()
+        done.send()
+        site.wait()
+
+    assert seen == [None, 1001]
+    assert "Traceback" not in site.log.text
+
+
+def test_a_handler_that_comes_back_to_wait_while_its_peer_is_heard_out() -> None:
+    def handle(ws: RFC6455WebSocket) -> None:
+        done.wait()
+        seen.append(ws.wait())
+
+    done = Event()
+    seen: list[Any] = []
+    with stopping(handle) as (site, peer):
+        site.server.stop(5)
+        assert peer.frame().code == 1001
+        done.send()
+        sleep(0.01)
+        peer.send(close_frame(1001))
+        peer.rest()
+        peer.sock.close()
+        site.wait()
+
+    assert seen == [None]
+    assert "Traceback" not in site.log.text
+
+
+def test_a_handler_that_returns_meanwhile_does_not_cut_the_closing_short() -> None:
+    def handle(ws: RFC6455WebSocket) -> None:
+        with suppress(ConnectionClosedError):
+            while True:
+                ws.send(bytes(1000))
+                sleep(0.001)
+
+    with stopping(handle) as (site, peer):
+        peer.frame()
+        site.server.stop(5)
+        while (last := peer.frame()).opcode != CLOSE:
+            pass
+        assert last.code == 1001
+        peer.send(frame(TEXT, b"still here"), close_frame(1001))
+        assert peer.rest() == b""
+        peer.sock.close()
+        site.wait()
+
+    assert "Traceback" not in site.log.text
+
+
+def test_a_handler_that_does_not_end_is_killed_after_the_grace() -> None:
+    def handle(ws: RFC6455WebSocket) -> None:
+        ws.wait()
+        try:
+            Event().wait()
+        finally:
+            ended.append(1)
+
+    ended: list[int] = []
+    with stopping(handle) as (site, peer):
+        site.server.stop(0.05)
+        assert peer.frame().code == 1001
+        peer.send(close_frame(1001))
+        assert peer.rest() == b""
+        site.wait()
+
+    assert ended == [1]
+    assert "killed 1 connections" in site.log.text
+
+
+def test_a_peer_that_does_not_answer_is_killed_after_the_grace() -> None:
+    with stopping(echo) as (site, peer):
+        site.server.stop(0.05)
+        assert peer.rest() == b"\x88\x02\x03\xe9"
+        site.wait()
+
+
+def test_a_peer_that_does_not_answer_is_left_when_closing_takes_too_long() -> None:
+    def handle(ws: RFC6455WebSocket) -> None:
+        ws.close_timeout = 0.05
         ended.append(ws.wait())
 
-    with WebSite(handle) as site, site.open() as peer:
+    ended: list[Any] = []
+    with stopping(handle) as (site, peer):
         sleep(0.01)
-        site.stop()
+        site.server.stop()
+        assert peer.rest() == b"\x88\x02\x03\xe9"
+        site.wait()
 
-        assert ended == [None]
-        assert peer.rest() in {b"", b"\x88\x00"}
+    assert ended == [None]
+
+
+def test_a_peer_that_does_not_read_holds_up_a_stop_for_a_while_only() -> None:
+    def handle(ws: RFC6455WebSocket) -> None:
+        ws.close_timeout = 0.05
+        try:
+            while True:
+                ws.send(bytes(1 << 20))
+        except ConnectionClosedError as exc:
+            errors.append(exc)
+            raise
+
+    errors: list[Any] = []
+    with stopping(handle) as (site, peer):
+        peer.frame()
+        sleep(0.01)
+        site.server.stop()
+        site.wait()
+
+    assert len(errors) == 1
+    assert "Traceback" not in site.log.text
+
+
+def test_a_websocket_that_opens_while_the_server_stops_is_told_at_once() -> None:
+    with Stoppable(WebSocketWSGI(echo)) as site, Peer(site.connect()) as peer:
+        sleep(0.01)
+        site.server.stop(5)
+        peer.send(request())
+        assert peer.head().startswith("HTTP/1.1 101 ")
+        assert peer.frame().code == 1001
+        peer.send(close_frame(1001))
+        peer.rest()
+
+
+# -- the log ------------------------------------------------------------------------------------
+
+
+def test_the_log_has_101_all_bytes_and_all_the_time() -> None:
+    log_format = '] "%(status_code)s %(body_length)s %(wall_seconds).3f'
+    with Site(WebSocketWSGI(echo), log_format=log_format) as site, Peer(site.connect()) as peer:
+        peer.send(request())
+        head = peer.head()
+        sleep(0.02)
+        peer.send(frame(TEXT, b"x" * 1000), close_frame(1000))
+        size = len(head) + len(peer.rest())
+        peer.sock.close()
+        wait_until(lambda: bool(site.log.requests))
+    status, length, seconds = site.log.requests[0].removeprefix('] "').split()
+
+    assert (status, int(length)) == ("101", size)
+    assert 0.02 <= float(seconds) < 5
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [({"Upgrade": None}, 400), ({"Sec-WebSocket-Version": "12"}, 426), ({"Origin": "x"}, 403)],
+)
+def test_the_log_has_the_status_of_a_refusal(fields: dict[str, Any], status: int) -> None:
+    with (
+        WebSite(origin_checker=lambda _host, origin: origin is None) as site,
+        site.ask(**fields) as peer,
+    ):
+        peer.rest()
+        wait_until(lambda: bool(site.log.requests))
+
+    assert f'" {status} ' in site.log.requests[0]
 
 
 def test_posthooks_run_when_the_websocket_is_closed() -> None:
@@ -207,7 +441,7 @@ def test_a_bad_peer_harms_only_itself() -> None:
                 bad.rest()
             good.send(frame(TEXT, b"?"))
             assert good.frame() == Frame(FIN | TEXT, b"?")
-        assert site.errors.getvalue() == ""
+        assert "Traceback" not in site.log.text
 
 
 def test_many_at_once() -> None:
