@@ -11,6 +11,8 @@ import importlib
 from collections.abc import Sequence
 from typing import Any, Final
 
+import eventlet
+
 __all__ = ["COMMANDS", "main"]
 
 PROGRAM: Final = "python -m eventlet"
@@ -59,7 +61,10 @@ def _explain(argv: Sequence[str]) -> int:
         epilog=f"{PROGRAM} COMMAND --help tells more.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.parse_args([argument for argument in argv[:1] if argument in {"-h", "--help"}])
+    parser.add_argument(
+        "--version", action="version", version=f"eventlet {eventlet.__version__}", help="print it"
+    )
+    parser.parse_args([each for each in argv[:1] if each in {"-h", "--help", "--version"}])
     if argv:
         parser.error(f"no command {argv[0]!r}; there are {', '.join(COMMANDS)}")
     parser.print_help()

@@ -6,6 +6,7 @@ import importlib
 
 import pytest
 
+import eventlet
 from eventlet._cli.commands import COMMANDS, main
 
 
@@ -22,6 +23,14 @@ def test_help_lists_every_command(arguments: list[str], capsys: pytest.CaptureFi
     for name, module in COMMANDS.items():
         first_line = str(importlib.import_module(module).__doc__).partition("\n")[0]
         assert f"  {name:8} {first_line}" in out
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"eventlet {eventlet.__version__}\n"
 
 
 def test_an_unknown_command_is_named(capsys: pytest.CaptureFixture[str]) -> None:
