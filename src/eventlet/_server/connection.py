@@ -59,10 +59,16 @@ __all__ = [
     "shake_hands",
 ]
 
-# A response goes out as it is written, a request is acknowledged as it comes.
+# A response goes out as it is written, a request is acknowledged as it comes. What the client is
+# not ready for stays with us: the kernel would copy megabytes at once, and keep them.
+_UNSENT_BYTES = 256 * 1024
 _TCP_OPTIONS = [
-    getattr(stdlib_socket, name)
-    for name in ("TCP_NODELAY", "TCP_QUICKACK")
+    (getattr(stdlib_socket, name), value)
+    for name, value in (
+        ("TCP_NODELAY", 1),
+        ("TCP_QUICKACK", 1),
+        ("TCP_NOTSENT_LOWAT", _UNSENT_BYTES),
+    )
     if hasattr(stdlib_socket, name)
 ]
 
@@ -253,14 +259,14 @@ def shake_hands(sock: Any, timeout: float | None, standing: float | None) -> Non
 
 
 def prepare_socket(sock: Any) -> None:
-    """Set what makes small packets go out at once.
+    """Set what makes small packets go out at once, and large responses piece by piece.
 
     Raises:
         OSError: the client is gone.
     """
     if isinstance(sock.getpeername(), tuple):
-        for option in _TCP_OPTIONS:
-            sock.setsockopt(stdlib_socket.IPPROTO_TCP, option, 1)
+        for option, value in _TCP_OPTIONS:
+            sock.setsockopt(stdlib_socket.IPPROTO_TCP, option, value)
 
 
 def end_gracefully(answering: Answering) -> None:

@@ -44,6 +44,7 @@ peek = base_socket.recv  # below TLS, too
 
 __all__ = ["Acceptor", "ConnectionPool"]
 
+TURN_CONNECTIONS = 4  # accepted before all others have a turn: each costs like several requests
 BACK_OFF_SECONDS = 0.1
 YOUNG_SECONDS = 1.0  # a client that connects sends its request within this time
 LAST_SECONDS = 1.0  # for one more request, when all is to end
@@ -140,9 +141,11 @@ class Acceptor:
         self._thread = getcurrent()
         self._phase = _ACCEPTING
         try:
-            while not self._is_told and self._is_accepting():
-                if not self._accept_next():
-                    break
+            taken = 0
+            while not self._is_told and self._is_accepting() and self._accept_next():
+                taken += 1
+                if taken % TURN_CONNECTIONS == 0:
+                    sleep(0)
         except _Told:
             pass
         except (KeyboardInterrupt, SystemExit):

@@ -1,0 +1,68 @@
+"""What arriving clients, and those who take their time, cost all others."""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import socket
+import struct
+import sys
+import termios
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from eventlet._server import listener as listening
+from eventlet.greenio import GreenSocket
+from eventlet.greenthread import sleep, spawn
+
+from tests.unit.server.site import Lines, Site, listen, wait_until
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def hello(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    start_response("200 OK", [])
+    return [b"hello"]
+
+
+def test_a_burst_of_connections_is_accepted_a_few_at_a_time() -> None:
+    listener, log = listen(), Lines()
+    socks = [socket.create_connection(listener.getsockname()) for _ in range(40)]
+    counts = [0]
+
+    def count_each_turn() -> None:
+        while counts[-1] < len(socks):
+            counts.append(log.text.count("accepted"))
+            sleep(0)
+
+    with Site(hello, listener, log=log):
+        spawn(count_each_turn).wait()
+        for sock in socks:
+            sock.close()
+
+    steps = [after - before for before, after in itertools.pairwise(counts)]
+    assert max(steps) <= listening.TURN_CONNECTIONS
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel what it keeps as Linux does")
+def test_who_does_not_read_costs_the_kernel_little() -> None:
+    served: list[Any] = []
+
+    def large(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        served.append(environ["eventlet.input"].get_socket())
+        start_response("200 OK", [])
+        return [bytes(16 << 20)]
+
+    with Site(large) as site, GreenSocket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(site.address)
+        sock.sendall(GET)
+        assert sock.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
+        sleep(0.05)
+        (kept,) = struct.unpack("i", fcntl.ioctl(served[0], termios.TIOCOUTQ, bytes(4)))
+        sock.close()
+        wait_until(lambda: served[0].fileno() == -1)
+
+    assert 0 < kept < 1 << 20
