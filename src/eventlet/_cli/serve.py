@@ -38,13 +38,14 @@ def main(args: argparse.Namespace) -> int:
     if not sys.flags.safe_path:
         del sys.path[0]  # where `python -m` was called; workers put the application's folder there
     _open_standard_streams()
+    journal = Journal(2)
     try:
         settings = choose(args)
+        journal = Journal(2, settings.log_format == "json")
         listeners = prepare(settings)
     except Refusal as exc:
-        os.write(2, f"python -m eventlet serve: error: {exc}\n".encode(errors="backslashreplace"))
+        journal.refuse(f"python -m eventlet serve: error: {exc}")
         return 1
-    journal = Journal(2, settings.log_format == "json")
     journal.note(_banner(settings, listeners))
     make_room(settings.max_connections, journal)
     master = Master(settings, listeners, journal)
@@ -106,7 +107,7 @@ def prepare(settings: Settings) -> list[Listening]:
     if log is not None and log > 2:
         os.close(log)
     scheme = "http" if settings.tls_cert is None else "https"
-    return open_all(settings.bind, settings.backlog, scheme, os.environ)
+    return open_all(settings.bind, settings.backlog, scheme, os.environ, settings.socket_mode)
 
 
 def _banner(settings: Settings, listeners: list[Listening]) -> str:

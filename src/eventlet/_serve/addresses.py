@@ -42,7 +42,11 @@ class Listening(NamedTuple):
 
 
 def open_all(
-    names: Iterable[str], backlog: int, scheme: str, environ: Mapping[str, str]
+    names: Iterable[str],
+    backlog: int,
+    scheme: str,
+    environ: Mapping[str, str],
+    mode: int | None = None,
 ) -> list[Listening]:
     """Open every address.
 
@@ -51,21 +55,24 @@ def open_all(
         backlog: connections that the kernel lets wait.
         scheme: `http` or `https`, for the URLs.
         environ: has LISTEN_FDS and LISTEN_PID where systemd hands sockets over.
+        mode: permissions of the files of unix sockets; None for those of the umask.
 
     Raises:
         Refusal: one cannot be opened; the others are closed again.
     """
     opened: list[Listening] = []
+    names = list(names)
+    _refuse_twins(names)
     try:
         for name in names:
             if name.startswith("unix:"):
-                opened.append(_open_unix(name.removeprefix("unix:"), backlog, scheme))
+                opened.append(_open_unix(name.removeprefix("unix:"), backlog, scheme, mode))
             elif name.startswith("fd://"):
                 for fd in _numbers(name, environ):
                     sock = _take_over(name, fd)
                     opened.append(Listening(sock, _url(sock, scheme), None))
             else:
-                opened += _open_tcp(name, backlog, scheme)
+                opened += _open_tcp(name, backlog, scheme, names)
     except BaseException:
         close_all(opened)
         raise
@@ -89,7 +96,18 @@ def close_all(opened: Iterable[Listening]) -> None:
 # --- TCP ------------------------------------------------------------------------------------
 
 
-def _open_tcp(name: str, backlog: int, scheme: str) -> list[Listening]:
+def _refuse_twins(names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1 and not name.endswith(":0"):
+            raise Refusal(f"--bind {name} is given twice", "give it once")
+
+
+def _serves_ipv4(names: list[str], port: int) -> bool:
+    """Tell whether every IPv4 address has a socket of its own on a port."""
+    return any(f"{host}:{port}" in names for host in ("", "0.0.0.0"))  # noqa: S104 - only compared
+
+
+def _open_tcp(name: str, backlog: int, scheme: str, names: list[str]) -> list[Listening]:
     match = _HOST_PORT.fullmatch(name)
     if match is None:
         raise Refusal(f"{name!r} is no address to listen on", FORM)
@@ -111,7 +129,7 @@ def _open_tcp(name: str, backlog: int, scheme: str) -> list[Listening]:
             sock = socket.socket(family, kind, number)
             opened.append(Listening(sock, "", None))
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6 and len(found) > 1:
+            if family == socket.AF_INET6 and (len(found) > 1 or _serves_ipv4(names, port)):
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             _bind(sock, name, address)
             _listen(sock, name, backlog)
@@ -155,7 +173,7 @@ def _url(sock: socket.socket, scheme: str) -> str:
 # --- unix -----------------------------------------------------------------------------------
 
 
-def _open_unix(path: str, backlog: int, scheme: str) -> Listening:
+def _open_unix(path: str, backlog: int, scheme: str, mode: int | None) -> Listening:
     if not path:
         raise Refusal("'unix:' has no path", "write unix:/run/my-application.sock")
     name = f"unix:{path}"
@@ -163,7 +181,7 @@ def _open_unix(path: str, backlog: int, scheme: str) -> Listening:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         try:
-            sock.bind(path)
+            _bind_file(sock, path, mode)
         except OSError as exc:
             raise Refusal(
                 f"cannot listen on {name}: {reason(exc)}",
@@ -175,6 +193,18 @@ def _open_unix(path: str, backlog: int, scheme: str) -> Listening:
         sock.close()
         raise
     return Listening(sock, _url(sock, scheme), (path, made.st_dev, made.st_ino))
+
+
+def _bind_file(sock: socket.socket, path: str, mode: int | None) -> None:
+    """Bind to a path that nobody can use with more than these permissions at any time."""
+    if mode is None:
+        sock.bind(path)
+        return
+    usual = os.umask(0o777 & ~mode)
+    try:
+        sock.bind(path)
+    finally:
+        os.umask(usual)
 
 
 def _remove_stale(path: str) -> None:

@@ -80,7 +80,7 @@ def load(text: str) -> Callable[..., Any]:
         args, kwargs = target.call
         try:
             found = found(*args, **kwargs)
-        except Exception as exc:
+        except (Exception, SystemExit) as exc:
             raise _failure(f"{text} failed", exc) from exc
         name = f"what {text} returned"
     if not callable(found):
@@ -94,11 +94,11 @@ def _import(name: str) -> ModuleType:
     except ModuleNotFoundError as exc:
         if exc.name is None or not f"{name}.".startswith(f"{exc.name}."):
             raise _failure(f"importing {name!r} failed", exc) from exc
-        raise Refusal(
-            f"there is no module {exc.name!r}",
-            "run this in the folder it is in, or name that with --chdir",
-        ) from None
-    except Exception as exc:
+        way_out = "run this in the folder it is in, or name that with --chdir"
+        if name.endswith(".py"):
+            way_out = f"name it as an import does, {name.removesuffix('.py')}"
+        raise Refusal(f"there is no module {exc.name!r}", way_out) from None
+    except (Exception, SystemExit) as exc:
         raise _failure(f"importing {name!r} failed", exc) from exc
 
 
@@ -113,7 +113,7 @@ def _attribute(holder: Any, name: str) -> Any:
         raise Refusal(f"{what} has no {name!r}", way_out) from None
 
 
-def _failure(what: str, exc: Exception) -> Refusal:
+def _failure(what: str, exc: BaseException) -> Refusal:
     """Show a failure of the application from its own first frame on."""
     own = exc.__traceback__
     while own is not None and own.tb_frame.f_code.co_filename.startswith(_BEFORE_IT):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ class Child:
         is_tired: it wants to be replaced.
         alive_at: moment of the last look that found a sign of life.
         is_stuck: it gave none for too long, and was told to abort.
+        is_killed: the master has killed it.
     """
 
     pid: int
@@ -39,10 +41,25 @@ class Child:
     failure: str = ""
     alive_at: float = 0.0
     is_stuck: bool = False
+    is_killed: bool = False
 
     def greet(self) -> None:
         """Take note that it serves."""
         self.ready_at = self.alive_at = time.monotonic()
+
+    def describe_end(self, code: int) -> str:
+        """Say what its end looks like from here.
+
+        Args:
+            code: its exit status, or a signal as a number below 0.
+        """
+        how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with status {code}"
+        if self.is_stuck:
+            how = "let nothing else run for longer than --worker-timeout and was killed"
+        elif code == -signal.SIGKILL and not self.is_killed:
+            how += " (by the kernel, if memory ran out: see dmesg)"
+        report = self.pulse.report()
+        return f"{how}; it was here:\n{report}" if report else how
 
     def let_go(self) -> None:
         """Close what this process has of it."""
@@ -84,3 +101,10 @@ class Watchdog:
             elif not (child.is_leaving or child.is_stuck) and now - child.alive_at >= self._limit:
                 child.is_stuck = True
                 yield child
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -46,6 +46,10 @@ class Journal:
             prefix = "" if level == "info" else f"{level}: "
             self._write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} [{getpid()}] {prefix}{what}")
 
+    def refuse(self, why: str) -> None:
+        """Say why nothing was begun."""
+        self._write(self._as_object(why, "error") if self._is_json else why)
+
     def _as_object(self, what: str, level: str) -> str:
         moment = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         return json.dumps({"time": moment, "level": level, "pid": getpid(), "message": what})

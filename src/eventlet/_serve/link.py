@@ -1,6 +1,7 @@
 """What a worker tells its master, over a pair of sockets; its end tells that the master is gone.
 
-A message is one line, a JSON list of a word and a text.
+A message is one line, a JSON list of a word and a text. The other way there is nothing but
+`HURRY`, for two signals in a row may become one.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import socket
 from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["CHANGED", "FAILED", "READY", "TIRED", "Inbox", "encode"]
+__all__ = ["CHANGED", "FAILED", "HURRY", "READY", "TIRED", "Inbox", "encode"]
 
 READY: Final = "ready"  # it accepts connections
 FAILED: Final = "failed"  # it cannot serve, and why; it ends, or waits for a change
 TIRED: Final = "tired"  # it wants to be replaced, and why
 CHANGED: Final = "changed"  # a file of the application, and which
+
+HURRY: Final = b"!"  # end at once
 
 _PIECE_BYTES = 4096
 

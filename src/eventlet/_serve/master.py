@@ -219,14 +219,7 @@ class Master:
 
     def _judge(self, child: Child, code: int) -> None:
         """Think about what the end of a worker means."""
-        how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with status {code}"
-        if child.is_stuck:
-            how = (
-                f"let nothing else run for {self._settings.worker_timeout:g} seconds "
-                "(--worker-timeout) and was killed"
-            )
-        if report := child.pulse.report():
-            how = f"{how}; it was here:\n{report}"
+        how = child.describe_end(code)
         if child.is_leaving:
             if code not in {0, -signal.SIGTERM}:
                 self._journal.note(f"worker {child.pid} {how} while it was leaving", "warning")
@@ -274,6 +267,7 @@ class Master:
         for child in self._children.values():
             if now >= child.kill_at:
                 child.kill_at = NEVER
+                child.is_killed = True
                 if not child.is_stuck:
                     what = "did not leave" if child.is_leaving else "did not get ready"
                     self._journal.note(f"worker {child.pid} {what} in time: killed", "warning")
@@ -353,7 +347,9 @@ class Master:
         now = time.monotonic()
         for child in self._children.values():
             child.kill_at = min(child.kill_at, now + MARGIN_SECONDS)
-            self._send(child, signal.SIGTERM)
+            self._send(child, signal.SIGTERM)  # it may not be listening yet
+            with suppress(OSError):
+                child.inbox.sock.send(link.HURRY)
 
     # --- waiting ----------------------------------------------------------------------------
 
@@ -383,10 +379,3 @@ class Master:
 
 def _workers(number: int) -> str:
     return "1 worker" if number == 1 else f"{number} workers"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -5,10 +5,22 @@ Each reader takes either and raises ValueError with a message that names the val
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Reader", "count", "line_format", "seconds", "switch", "text", "watch"]
+__all__ = [
+    "Reader",
+    "count",
+    "line_format",
+    "mode",
+    "seconds",
+    "switch",
+    "text",
+    "watch",
+    "workers",
+]
 
 LINE_FIELDS = (
     *("client_ip", "client_port", "date_time", "request_line", "status_code", "body_length"),
@@ -60,12 +72,33 @@ def watch(value: Any) -> float | None:
         raise ValueError(f"{value!r} is not a number of seconds, or 0 for never") from None
 
 
+def workers(value: Any) -> int:
+    """Read how many processes; `auto` stands for as many as there are processors for us."""
+    if value == "auto":
+        has_masks = hasattr(os, "sched_getaffinity")
+        return len(os.sched_getaffinity(0)) if has_masks else os.cpu_count() or 1
+    try:
+        number: int = count(1)(value)
+    except ValueError as exc:
+        raise ValueError(f"{exc}, or auto") from None
+    return number
+
+
+def mode(value: Any) -> int:
+    """Read permissions, written in octal digits as for chmod(1)."""
+    if not isinstance(value, str) or not re.fullmatch("0?[0-7]{3}", value):
+        raise ValueError(f"{value!r} is not a text of three octal digits, such as '660'")
+    return int(value, 8)
+
+
 def line_format(value: Any) -> str:
     """Read how the line of a request looks: `json`, or a %-format."""
     form = text(value)
     if form != "json":
         try:
             form % dict.fromkeys(LINE_FIELDS, 0)
+            if form % dict.fromkeys(LINE_FIELDS, 1) == form % dict.fromkeys(LINE_FIELDS, 0):
+                raise ValueError("it names no field")
         except (KeyError, TypeError, ValueError):
             names = " ".join(f"%({name})s" for name in LINE_FIELDS)
             raise ValueError(f"{value!r} is neither json nor a format over {names}") from None

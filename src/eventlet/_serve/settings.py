@@ -14,10 +14,12 @@ from eventlet._serve.option_values import (
     Reader,
     count,
     line_format,
+    mode,
     seconds,
     switch,
     text,
     watch,
+    workers,
 )
 from eventlet._serve.peers import Peers
 
@@ -73,7 +75,10 @@ class Settings:
         is_many=True,
     )
     backlog: int = _option(1024, count(1), "N", "connections that the kernel lets wait")
-    workers: int = _option(1, count(1), "N", "processes that serve")
+    socket_mode: int | None = _option(
+        None, mode, "MODE", "permissions of the files of unix sockets, such as 660"
+    )
+    workers: int = _option(1, workers, "N", "processes that serve; auto: one for each processor")
     max_connections: int = _option(1024, count(1), "N", "connections at once, in each worker")
     grace: float = _option(
         30.0, seconds(False), "SECONDS", "for requests in flight when a worker ends"

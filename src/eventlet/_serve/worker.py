@@ -204,14 +204,19 @@ class _Worker:
         """Have it end; the second time at once. Does not wait."""
         if not self._told.ready():
             self._told.send(why)
-        elif not self._ends_at_once.ready():
+        else:
+            self._end_at_once()
+
+    def _end_at_once(self) -> None:
+        if not self._ends_at_once.ready():
             self._ends_at_once.send()
 
     def _wait_for_master(self) -> None:
-        """The master never says anything: its end is all there is to hear."""
+        """All it ever says is to end at once; otherwise its end is what there is to hear."""
         try:
             while self._job.link.recv(1):
-                pass
+                self._tell("")
+                self._end_at_once()
         except OSError:
             pass
         self._tell("the master is gone: ending")

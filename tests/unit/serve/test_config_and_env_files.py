@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,8 @@ def test_a_file_sets_options(tmp_path: Path) -> None:
         """
         app = "site:app"
         bind = ["127.0.0.1:80", "unix:a"]
-        workers = 4
+        workers = "auto"
+        socket-mode = "0660"
         grace = 5
         tls-cert = "cert.pem"
         reload = true
@@ -33,7 +35,8 @@ def test_a_file_sets_options(tmp_path: Path) -> None:
     assert read == {
         "app": "site:app",
         "bind": ("127.0.0.1:80", "unix:a"),
-        "workers": 4,
+        "workers": len(os.sched_getaffinity(0)),
+        "socket_mode": 0o660,
         "grace": 5.0,
         "tls_cert": "cert.pem",
         "reload": True,
@@ -52,6 +55,8 @@ def test_one_address_needs_no_list(tmp_path: Path) -> None:
         ("zzz = 1", "there are app, bind,"),
         ("[serve]\nworkers = 1", "sets 'serve', which is no option"),
         ("workers = 0", "workers in .*: 0 is not a whole number, 1 or more"),
+        ("workers = 'many'", "'many' is not a whole number, 1 or more, or auto"),
+        ("socket-mode = 660", "660 is not a text of three octal digits"),
         ("workers = true", "workers in .*: True is not a whole number"),
         ("workers = 1.5", "workers in .*: 1.5 is not"),
         ("bind = [1]", "bind in .*: 1 is not a text"),

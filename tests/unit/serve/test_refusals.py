@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import socket
 import subprocess
@@ -21,9 +22,10 @@ from tests.unit.serve.served import PATIENCE, run_serve, write
 def refused(folder: Path, *options: str, status: int = 1, **env: str) -> str:
     """Return the one line that says why."""
     write(folder, good="def app(environ, start_response): ...\nvalue = 1", broken="import nothere")
+    write(folder, leaving="import sys\nsys.exit('no database')")
     done = run_serve(folder, *options, **env)
     assert (done.returncode, done.stdout) == (status, ""), done.stderr
-    assert "Traceback" not in done.stderr
+    assert ("Traceback" in done.stderr) == ("see the traceback" in done.stderr)
     return done.stderr.strip().splitlines()[-1]
 
 
@@ -53,6 +55,7 @@ def refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., st
         (["good:app", "--bind=nonsense"], "'nonsense' is no address to listen on; write host:port"),
         (["good:app", "--bind=127.0.0.1:70000"], "a port above 65535"),
         (["good:app", "--bind=192.0.2.1:0"], "192.0.2.1:0: Cannot assign requested address; name"),
+        (["good:app", "--bind=:81", "--bind=:81"], "--bind :81 is given twice; give it once"),
         (["good:app", "--bind=unix:"], "'unix:' has no path"),
         (["good:app", "--bind=unix:none/app.sock"], "unix:none/app.sock: No such file"),
         (["good:app", "--bind=unix:good.py"], "'good.py' is there and is no socket"),
@@ -93,14 +96,26 @@ def test_a_refusal_is_one_line(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
+def test_a_refusal_is_an_object_where_all_is_json(tmp_path: Path) -> None:
+    done = run_serve(tmp_path, "good:app", "--bind=nonsense", "--log-format=json")
+
+    said = json.loads(done.stderr)
+    assert (said["level"], done.returncode) == ("error", 1)
+    assert "'nonsense' is no address to listen on" in said["message"]
+
+
 @pytest.mark.parametrize(
     "options, why",
     [
         (["--workers=0"], "--workers: '0' is not a whole number, 1 or more"),
+        (["--socket-mode=rw"], "--socket-mode: 'rw' is not a text of three octal digits"),
+        (["--socket-mode=888"], "--socket-mode: '888' is not a text of three octal digits"),
         (["--workers=two"], "--workers: 'two' is not a whole number"),
         (["--grace=-1"], "--grace: '-1' is not a number of seconds above 0"),
         (["--grace=nan"], "--grace: 'nan' is not a number of seconds"),
         (["--log-format=%(nobody)s"], "--log-format: '%(nobody)s' is neither json nor"),
+        (["--log-format=jsn"], "--log-format: 'jsn' is neither json nor"),
         (["--forwarded-allow-ips=x"], "--forwarded-allow-ips: 'x' is no IP address"),
         (["--worker=2"], "there is no option --worker; did you mean --workers?; see --help"),
         (["--work=2"], "there is no option --work; did you mean --workers?"),
@@ -157,6 +172,8 @@ def test_a_port_in_use(refusal: Callable[..., str]) -> None:
     [
         ("nothere:app", "there is no module 'nothere'; run this in the folder it is in"),
         ("good.inner:app", "there is no module 'good.inner'"),
+        ("good.py:app", "there is no module 'good.py'; name it as an import does, good"),
+        ("leaving:app", "importing 'leaving' failed with SystemExit: no database; see the"),
         ("good:ap", "good has no 'ap'; did you mean app?"),
         ("good:app.x.y", "app has no 'x'"),
         ("good:value", "good:value is an int, not a WSGI application"),

@@ -87,6 +87,21 @@ def test_a_unix_socket_is_removed_at_the_end(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_the_permissions_of_a_unix_socket(tmp_path: Path) -> None:
+    with Served(tmp_path, "--bind=unix:app.sock", "--socket-mode=620") as served:
+        assert (tmp_path / "app.sock").stat().st_mode & 0o777 == 0o620
+        assert served.end() == 0
+
+
+def test_all_addresses_of_both_families_on_one_port(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with Served(tmp_path, f"--bind=[::]:{port}", f"--bind=0.0.0.0:{port}") as served:
+        assert served.urls == [f"http://[::]:{port}", f"http://0.0.0.0:{port}"]
+        assert fetch(("::1", port)) == fetch(("127.0.0.1", port))
+
+
 def test_a_descriptor_that_somebody_else_opened(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         fd = listener.fileno()
@@ -186,6 +201,17 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
 
         assert served.end(signal.SIGINT) == 1
         assert b"done" not in sock.recv(1000)
+        assert "in time: killed" not in served.said
+
+
+def test_sigquit_ends_it_at_once(tmp_path: Path) -> None:
+    write(tmp_path, site_app=SLOW)
+    with Served(tmp_path, "--workers=2") as served:
+        with connect(("127.0.0.1", served.port)) as sock:
+            sock.sendall(b"GET /60 HTTP/1.1\r\nHost: a\r\n\r\n")
+            sock.recv(1000)
+
+            assert served.end(signal.SIGQUIT) == 1
         assert "in time: killed" not in served.said
 
 

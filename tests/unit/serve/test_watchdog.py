@@ -94,7 +94,7 @@ def test_a_worker_that_computes_for_ever_is_shown_and_replaced(tmp_path: Path) -
 
         assert int(served.fetch()) == served.pids[0] != old
         assert re.search(
-            rf"error: worker {old} let nothing else run for 0.4 seconds \(--worker-timeout\)",
+            rf"error: worker {old} let nothing else run for longer than --worker-timeout",
             served.said,
         )
         assert re.search(r'site_app.py", line \d+ in compute\n.*line \d+ in app', served.said)

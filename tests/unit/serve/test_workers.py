@@ -40,7 +40,9 @@ def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
         os.kill(killed, signal.SIGKILL)
         wait_until(lambda: len(served.children) == 2 and killed not in served.children)
 
-        assert f"error: worker {killed} was killed by SIGKILL" in served.said
+        assert (
+            f"error: worker {killed} was killed by SIGKILL (by the kernel, if memory" in served.said
+        )
         assert {int(served.fetch()) for _ in range(20)} <= set(served.children)
         assert other in served.children
         assert served.end() == 0
