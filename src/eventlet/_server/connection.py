@@ -271,6 +271,8 @@ def prepare_socket(sock: Any) -> None:
 
 def end_gracefully(answering: Answering) -> None:
     """End a connection so that the client gets all that was sent; does not close it."""
+    if answering.socket.fileno() < 0:
+        return  # closed by an application that has taken it over
     try:
         if is_tls(answering.socket):
             end_tls(answering.socket)

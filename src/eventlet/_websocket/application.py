@@ -203,8 +203,9 @@ def _take_socket(environ: dict[str, Any]) -> tuple[Any, bytes]:
             raise RuntimeError(_NO_SOCKET)
         return environ["gunicorn.socket"], b""
     sock = body.get_socket()
-    peek = getattr(body.rfile, "peek", None)
-    if peek is None:
+    file = getattr(body, "rfile", None)
+    peek = getattr(file, "peek", None)
+    if file is None or peek is None:
         return sock, b""  # nothing is buffered
     # Buffered files read when they are asked to show what they have: they must not wait.
     timeout = sock.gettimeout()
@@ -212,7 +213,7 @@ def _take_socket(environ: dict[str, Any]) -> tuple[Any, bytes]:
     try:
         received = bytes(peek())
         if received:
-            body.rfile.read1(len(received))
+            file.read1(len(received))
     except (BlockingIOError, ssl.SSLWantReadError):
         received = b""
     finally:

@@ -204,6 +204,20 @@ def test_an_error_after_it_is_logged_and_nothing_is_sent(exc: BaseException) -> 
         assert '" 101 0 ' in site.log.requests[0]
 
 
+def test_one_that_is_closed_is_no_trouble() -> None:
+    def closes(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        result = takes_over(environ, start_response)
+        environ["eventlet.input"].get_socket().close()
+        return result
+
+    with Site(closes) as site:
+        assert site.exchange(GET) == b"odd"
+        wait_until(lambda: bool(site.log.requests))
+        sleep(0.01)
+
+    assert "without ceremony" not in site.log.text
+
+
 def test_a_killed_one_is_logged_too() -> None:
     farewell = Farewell()
     with Site(farewell) as site, site.connect() as sock:

@@ -210,6 +210,22 @@ def test_the_socket_of_gunicorn_is_used() -> None:
         assert peer.frame() == Frame(0x81, b"hi")
 
 
+def test_an_input_that_has_nothing_but_the_socket_will_do() -> None:
+    """python-engineio makes one of its own under gunicorn."""
+
+    class Input:
+        def __init__(self, sock: Any) -> None:
+            self.get_socket = lambda: sock
+
+    def engineio(environ: Any, start_response: Any) -> Any:
+        sock = environ["eventlet.input"].get_socket()
+        return application(environ | {"eventlet.input": Input(sock)}, start_response)
+
+    application = WebSocketWSGI(lambda ws: ws.send("hi"))
+    with WebSite(app=engineio) as site, site.open() as peer:
+        assert peer.frame() == Frame(0x81, b"hi")
+
+
 @pytest.mark.parametrize("behind", [b"", frame(TEXT, b"early")])
 def test_what_a_buffered_file_has_read_ahead_is_taken(behind: bytes) -> None:
     near, far = green_socket.socketpair()
