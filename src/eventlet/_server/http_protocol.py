@@ -58,7 +58,7 @@ from eventlet._server.connection import (
     prepare_socket,
     shake_hands,
 )
-from eventlet._server.environ import Environ, addr_to_host_port, connection_environ
+from eventlet._server.environ import Environ, addr_to_host_port, connection_environ, is_tls
 from eventlet._server.header_lines import HeaderLines
 from eventlet._server.patience import Patience
 from eventlet._server.request_body import CONTINUE_LINE, Input
@@ -102,6 +102,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
 
     server: Any
     environ: Environ
+    _plain_wfile: Any = None  # if it does nothing but to send
 
     def __init__(self, conn_state: list[Any], server: Any) -> None:
         self.conn_state = conn_state
@@ -123,10 +124,21 @@ class HttpProtocol(BaseHTTPRequestHandler):
     def _is_set_up(self) -> bool:
         try:
             self.setup()
+            if not hasattr(self, "_patience"):  # a subclass has done all of it by itself
+                self._prepare()
         except OSError as exc:
             self._answering.debug(f"gone before the first request: {exc}")
             return False
         return True
+
+    def _prepare(self) -> None:
+        """Make what the requests of this connection have in common."""
+        server, limits = self.server, self.server.limits
+        self._style, idle = make_style(server)
+        self._patience = Patience(self.connection, limits, server.socket_timeout, idle)
+        self._parser = HeadParser(
+            not self.reject_bad_requests, limits.header_count, limits.requires_host
+        )
 
     # --- override points: the connection ------------------------------------------------------
 
@@ -137,16 +149,13 @@ class HttpProtocol(BaseHTTPRequestHandler):
             OSError: the client is gone.
         """
         server, sock = self.server, self.connection
-        limits = server.limits
-        shake_hands(sock, limits.head_timeout, server.socket_timeout)
+        shake_hands(sock, server.limits.head_timeout, server.socket_timeout)
         prepare_socket(sock)
-        self._style, idle = make_style(server)
-        self._patience = Patience(sock, limits, server.socket_timeout, idle)
-        self._parser = HeadParser(
-            not self.reject_bad_requests, limits.header_count, limits.requires_host
-        )
         self.rfile = sock.makefile("rb", self.rbufsize)
         self.wfile = sock.makefile("wb", self.wbufsize)
+        if not is_tls(sock) and _makes_plain_files(sock):
+            self._plain_wfile = self.wfile
+        self._prepare()
 
     def handle(self) -> None:
         """Serve one request after another, until `close_connection`."""
@@ -311,6 +320,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
             body,
         )
         answering.app = self.application
+        answering.sendfile = self._sendfile if self._may_pass_by_wfile() else None
         answering.name_client(*self.get_client_address())
         line = RequestLine(self.requestline, self.command, self.path, minor)
         answering.answer(line, fields, self.environ, body, response)
@@ -449,6 +459,15 @@ class HttpProtocol(BaseHTTPRequestHandler):
         self._patience.use_for_sending()
         self.wfile.write(data)
         self.wfile.flush()
+
+    def _may_pass_by_wfile(self) -> bool:
+        """Tell whether nobody would miss the bytes that `wfile` does not see."""
+        file = self._plain_wfile
+        return file is not None and self.wfile is file and not vars(file)
+
+    def _sendfile(self, file: Any, offset: int, count: int) -> int:
+        self.wfile.flush()
+        return self._patience.sendfile(file, offset, count)
 
     def _refuse(self, refusal: RequestRefused) -> None:
         self.close_connection = True

@@ -66,6 +66,13 @@ def opened_at(path: Path, position: int) -> Any:
     return file
 
 
+class Classic(wsgi.HttpProtocol):
+    """Reads line by line."""
+
+    def get_environ(self) -> dict[str, Any]:
+        return super().get_environ()
+
+
 def fetch(app: Files, request: bytes = GET * 2, *methods: str, **options: Any) -> list[Reply]:
     with Site(app, **options) as site:
         replies = site.replies(request, *methods)
@@ -217,7 +224,8 @@ def test_a_file_is_sent_with_patience(big: Path, sendfiles: list[int]) -> None:
     assert len(sendfiles) == 5
 
 
-def test_under_tls_a_file_is_read(big: Path, sendfiles: list[int]) -> None:
+@pytest.mark.parametrize("protocol", [wsgi.HttpProtocol, Classic])
+def test_under_tls_a_file_is_read(protocol: Any, big: Path, sendfiles: list[int]) -> None:
     authority = trustme.CA()
     server_side = green_ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost").configure_cert(server_side)
@@ -225,7 +233,8 @@ def test_under_tls_a_file_is_read(big: Path, sendfiles: list[int]) -> None:
     authority.configure_trust(client_side)
     listener = server_side.wrap_socket(listen(), server_side=True, do_handshake_on_connect=False)
 
-    with Site(Files(lambda: opened_at(big, 7)), listener) as site, Timeout(PATIENCE):
+    app = Files(lambda: opened_at(big, 7))
+    with Site(app, listener, protocol=protocol) as site, Timeout(PATIENCE):
         plain = GreenSocket()
         plain.connect(site.address)
         with client_side.wrap_socket(plain, server_hostname="localhost") as sock:
@@ -243,3 +252,73 @@ def test_over_a_unix_socket(big: Path, tmp_path: Path, sendfiles: list[int]) -> 
         assert site.reply(GET).body == BIG
 
     assert sendfiles == [len(BIG)]
+
+
+# --- line by line ----------------------------------------------------------------------------
+
+
+def test_a_subclass_has_its_files_sent_by_the_kernel_too(big: Path, sendfiles: list[int]) -> None:
+    requests = b"HEAD / HTTP/1.1\r\n\r\n" + GET * 2
+    replies = fetch(Files(lambda: opened_at(big, 7)), requests, "HEAD", protocol=Classic)
+
+    assert [reply.body for reply in replies] == [b"", BIG[7:], BIG[7:]]
+    assert sendfiles == [len(BIG) - 7] * 2
+
+
+def test_what_a_subclass_has_written_comes_before_the_file(big: Path, sendfiles: list[int]) -> None:
+    class Writing(wsgi.HttpProtocol):
+        def handle_one_response(self) -> None:
+            self.wfile.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+            super().handle_one_response()
+
+    with Site(Files(lambda: big.open("rb")), protocol=Writing) as site:
+        raw = site.exchange(GET)
+
+    assert raw.startswith(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n")
+    assert raw.endswith(BIG)
+    assert sendfiles == [len(BIG)]
+
+
+class OwnFile(wsgi.HttpProtocol):
+    """Sees what is written, through a file of its own."""
+
+    seen = b""
+
+    def setup(self) -> None:
+        super().setup()
+        self.wfile = self.Copying(self.wfile)  # type: ignore[assignment]  # has what is needed
+
+    class Copying:
+        def __init__(self, file: Any) -> None:
+            self.file = file
+            self.flush, self.close = file.flush, file.close
+
+        def write(self, data: bytes) -> None:
+            OwnFile.seen += data
+            self.file.write(data)
+
+
+class OwnWrite(OwnFile):
+    """Sees what is written, through a method of its own."""
+
+    def setup(self) -> None:
+        wsgi.HttpProtocol.setup(self)
+        write = self.wfile.write
+
+        def copying(data: Any) -> int:
+            OwnFile.seen += data
+            return write(data)
+
+        self.wfile.write = copying  # type: ignore[method-assign]  # a buffered writer has a dict
+
+
+@pytest.mark.parametrize("protocol", [OwnFile, OwnWrite])
+def test_who_wraps_the_file_for_writing_sees_every_byte(
+    protocol: Any, big: Path, sendfiles: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OwnFile, "seen", b"")
+    replies = fetch(Files(lambda: big.open("rb")), GET, protocol=protocol)
+
+    assert replies[0].body == BIG
+    assert OwnFile.seen.endswith(BIG)
+    assert sendfiles == []
