@@ -5,15 +5,19 @@
 Everything is patched before the application is loaded, each connection has a green thread, and
 gunicorn's settings, hooks and logs work as with its other asynchronous workers:
 `--worker-connections` are served at once, `--keep-alive` is waited for the next request, and
-`--graceful-timeout` for those in flight when a worker ends.
+`--graceful-timeout` for those in flight when a worker ends. Connections that an application has
+taken over are told then, as by `eventlet.wsgi`.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from greenlet import getcurrent
 from gunicorn.sock import ssl_wrap_socket
 from gunicorn.workers.base_async import AsyncWorker
 
@@ -21,7 +25,7 @@ from eventlet._unpatched import monotonic
 from eventlet.event import Event
 from eventlet.greenio import GreenSocket
 from eventlet.greenpool import GreenPool
-from eventlet.greenthread import sleep, spawn
+from eventlet.greenthread import sleep, spawn, spawn_n
 from eventlet.patcher import monkey_patch
 from eventlet.semaphore import Semaphore
 from eventlet.timeout import Timeout
@@ -41,12 +45,53 @@ class EventletWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is not type
     """Serves each connection in a green thread."""
 
     alive: bool
+    wsgi: Callable[..., Any]
 
     def init_process(self) -> None:
         """Patch, then load the application and serve."""
         monkey_patch()
         self._told = Event()
+        self._farewells: dict[Any, Callable[[], object]] = {}  # by green thread
+        self._is_ending = False
         super().init_process()
+
+    def load_wsgi(self) -> None:
+        """Load the application; it can say what is to be done when the worker ends."""
+        super().load_wsgi()
+        self.wsgi = partial(self._call_app, self.wsgi)
+
+    def _call_app(self, app: Callable[..., Any], environ: dict[str, Any], *args: Any) -> Any:
+        """Call the application; gunicorn must not answer for it what it has taken over."""
+        thread = getcurrent()
+        environ["eventlet.on_stop"] = partial(self._call_on_stop, thread)
+        try:
+            return app(environ, *args)
+        except (Exception, Timeout):
+            if WSGI_LOCAL.take() is None:
+                raise
+            self.log.exception("Error handling request %s", environ.get("RAW_URI"))
+            WSGI_LOCAL.already_handled = True
+            return []
+        finally:
+            self._farewells.pop(thread, None)
+
+    def _call_on_stop(self, thread: Any, callback: Callable[[], object] | None) -> None:
+        self._farewells.pop(thread, None)
+        if callback is not None:
+            self._farewells[thread] = callback
+            if self._is_ending:
+                self._say_farewells()
+
+    def _say_farewells(self) -> None:
+        self._is_ending = True
+        while self._farewells:
+            spawn_n(self._say_farewell, self._farewells.popitem()[1])
+
+    def _say_farewell(self, callback: Callable[[], object]) -> None:
+        try:
+            callback()
+        except (Exception, Timeout):
+            self.log.exception("Error ending a connection that was taken over")
 
     def run(self) -> None:
         """Accept until told to end, then let what is being served finish."""
@@ -65,6 +110,7 @@ class EventletWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is not type
         self.alive = False
         for each in acceptors:
             each.kill()
+        self._say_farewells()
         deadline = monotonic() + self.cfg.graceful_timeout
         while pool.running() and monotonic() < deadline:
             self.notify()

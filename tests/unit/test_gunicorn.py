@@ -46,7 +46,10 @@ APP = """\
     @websocket.WebSocketWSGI
     def echo(ws):
         for message in ws:
+            if message == "fail":
+                raise ValueError("odd")
             ws.send(message.upper())
+        print("the handler ends", flush=True)
 
     def app(environ, start_response):
         path = environ["PATH_INFO"]
@@ -189,6 +192,37 @@ def test_websockets(tmp_path: Path, worker: str, release: str) -> None:
                 assert ws.wait() == text.upper()
         assert served.end() == 0
         assert "Traceback" not in served.said
+
+
+@pytest.mark.parametrize("worker, release", WORKERS[:2])
+def test_websockets_are_told_that_the_worker_ends(
+    tmp_path: Path, worker: str, release: str
+) -> None:
+    with (
+        Gunicorn(tmp_path, worker, release) as served,
+        websocket.connect(f"ws://127.0.0.1:{served.address[1]}/ws") as ws,
+    ):
+        ws.send("one")
+        assert ws.wait() == "ONE"
+        served.process.send_signal(signal.SIGTERM)
+        assert ws.wait() is None
+        assert ws.close_code == 1001
+        assert served.process.wait(PATIENCE) == 0
+        assert "the handler ends" in served.said
+
+
+@pytest.mark.parametrize("worker, release", WORKERS[:2])
+def test_a_websocket_that_fails_is_logged_and_nothing_else_is_sent(
+    tmp_path: Path, worker: str, release: str
+) -> None:
+    with Gunicorn(tmp_path, worker, release, "--access-logfile", "-") as served:
+        with websocket.connect(f"ws://127.0.0.1:{served.address[1]}/ws") as ws:
+            ws.send("fail")
+            assert ws.wait() is None
+            assert ws.close_code == 1011
+        wait_until(lambda: "ValueError: odd" in served.said)
+        assert served.end() == 0
+        assert '" 500 ' not in served.said
 
 
 @pytest.mark.parametrize("worker, release", WORKERS)
