@@ -179,7 +179,7 @@ class Server:
         self.socket_timeout = socket_timeout
         if not capitalize_response_headers:
             warnings.warn(
-                "capitalize_response_headers=False is deprecated: "
+                "capitalize_response_headers is disabled, which is deprecated: "
                 "header names have no case, and no client may rely on it",
                 DeprecationWarning,
                 stacklevel=3,

@@ -217,7 +217,7 @@ class Answering:
         text = self.server.journal.traceback()
         response.keep_alive = False
         if not response.is_begun:
-            body = text if self.server.shows_tracebacks else "Internal Server Error\n"
+            body = text if self.server.shows_tracebacks else ""
             self._send_error(response, "500 Internal Server Error", body.encode("utf-8", "replace"))
 
     def _send_error(self, response: Response, status: str, body: bytes) -> None:

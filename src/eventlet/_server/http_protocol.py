@@ -107,6 +107,10 @@ class HttpProtocol(BaseHTTPRequestHandler):
     def __init__(self, conn_state: list[Any], server: Any) -> None:
         self.conn_state = conn_state
         self.server = server
+    # Those of the standard library's answers look at these, also where no request was read.
+    command = path = requestline = ""
+    request_version = "HTTP/1.0"
+
         self.client_address = conn_state[0]
         self.request = self.connection = conn_state[1]
         if _is_plain(type(self)) and _makes_plain_files(self.connection):
@@ -192,10 +196,10 @@ class HttpProtocol(BaseHTTPRequestHandler):
             if not self._wait_for_request() or not self._read_request():
                 return
         except RequestRefused as exc:
-            self._refuse(exc)
+            self._report(exc)
             return
         except ChunkReadError as exc:
-            self._refuse(BadRequest(exc.detail))
+            self._report(BadRequest(exc.detail))
             return
         except TimeoutError:
             answering.debug("timed out")
@@ -205,7 +209,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
             answering.may_hear_more = False
             return
         except HTTPException as exc:  # of the parser in the standard library
-            self._refuse(RequestRefused(431, "Request Header Fields Too Large", str(exc)))
+            self._report(RequestRefused(431, "Request Header Fields Too Large", str(exc)))
             return
         except Exception:
             self.server.journal.traceback()
@@ -242,7 +246,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
                 return False
             self._fields = fields = self._check_fields(lines, line.minor)
         except RequestRefused as exc:
-            self._refuse(exc)
+            self._report(exc)
             return False
         self.requestline = line.text
         self.command = line.method
@@ -335,9 +339,13 @@ class HttpProtocol(BaseHTTPRequestHandler):
         return addr_to_host_port(self.client_address)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuse the request with a status; the connection closes."""
+        """Refuse the request with a status; the connection closes.
+
+        Called for every request that is refused before the application is.
+        """
         phrase = message or self.responses.get(code, ("Error", ""))[0]
         phrase = "".join(c if " " <= c <= "~" else "?" for c in phrase)
+        self.log_error("code %d, message %s", code, phrase)
         self._refuse(RequestRefused(int(code), phrase, explain or phrase))
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -348,6 +356,8 @@ class HttpProtocol(BaseHTTPRequestHandler):
 
     def _wait_for_request(self) -> bool:
         """Wait for the first byte of a request; True as well where the file cannot tell."""
+        if getattr(self.rfile, "closed", False):
+            return False  # a subclass wants nothing more of this client
         self._patience.use(self._patience.idle)
         peek = getattr(self.rfile, "peek", None)
         if peek is None or peek(1):
@@ -382,7 +392,9 @@ class HttpProtocol(BaseHTTPRequestHandler):
             self._judge_a_part(b"")
             return False
         state = self.conn_state[2]
-        self.conn_state[2] = STATE_REQUEST if state == STATE_IDLE else STATE_CLOSE
+        # A subclass may have said so before us.
+        is_open = state == STATE_IDLE or state == STATE_REQUEST
+        self.conn_state[2] = STATE_REQUEST if is_open else STATE_CLOSE
         if not line.endswith(b"\r\n"):
             raise BadRequest("line end other than CRLF")
         original = self.rfile
@@ -469,6 +481,16 @@ class HttpProtocol(BaseHTTPRequestHandler):
         self.wfile.flush()
         return self._patience.sendfile(file, offset, count)
 
+
+    def _report(self, refusal: RequestRefused) -> None:
+        """Have `send_error` refuse a request, which a subclass may override."""
+        self.close_connection = True
+        try:
+            self.send_error(refusal.status, refusal.phrase, refusal.detail)
+        except OSError:
+            self._answering.may_hear_more = False
+        except Exception:
+            self.server.journal.traceback()
     def _refuse(self, refusal: RequestRefused) -> None:
         self.close_connection = True
         self._answering.refuse(refusal, self.raw_requestline, self._send_all)

@@ -254,7 +254,8 @@ class Response:
         """
         self.keep_alive = False
         self._framing = _UNDECIDED
-        self.start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+        kind = "text/plain" if body.isascii() else "text/plain; charset=utf-8"
+        self.start_response(status, [("Content-Type", kind)])
         self.send_sized([body])
 
     def leave_to_application(self, taken: Taken, is_upgrade: bool) -> None:

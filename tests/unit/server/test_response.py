@@ -239,7 +239,7 @@ def test_a_failure_before_much_was_made_leaves_everything_open() -> None:
     answer.response.send_error("500 Internal Server Error", b"sorry")
     assert answer.head[0] == "HTTP/1.1 500 Internal Server Error"
     assert answer.head[1:] == [
-        "Content-Type: text/plain; charset=utf-8",
+        "Content-Type: text/plain",
         "Content-Length: 5",
         "Connection: close",
     ]
