@@ -100,6 +100,10 @@ class HttpProtocol(BaseHTTPRequestHandler):
 
     _points: ClassVar[dict[str, Any]]
 
+    # Those of the standard library's answers look at these, also where no request was read.
+    command = path = requestline = ""
+    request_version = "HTTP/1.0"
+
     server: Any
     environ: Environ
     _plain_wfile: Any = None  # if it does nothing but to send
@@ -107,10 +111,6 @@ class HttpProtocol(BaseHTTPRequestHandler):
     def __init__(self, conn_state: list[Any], server: Any) -> None:
         self.conn_state = conn_state
         self.server = server
-    # Those of the standard library's answers look at these, also where no request was read.
-    command = path = requestline = ""
-    request_version = "HTTP/1.0"
-
         self.client_address = conn_state[0]
         self.request = self.connection = conn_state[1]
         if _is_plain(type(self)) and _makes_plain_files(self.connection):
@@ -481,7 +481,6 @@ class HttpProtocol(BaseHTTPRequestHandler):
         self.wfile.flush()
         return self._patience.sendfile(file, offset, count)
 
-
     def _report(self, refusal: RequestRefused) -> None:
         """Have `send_error` refuse a request, which a subclass may override."""
         self.close_connection = True
@@ -491,6 +490,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
             self._answering.may_hear_more = False
         except Exception:
             self.server.journal.traceback()
+
     def _refuse(self, refusal: RequestRefused) -> None:
         self.close_connection = True
         self._answering.refuse(refusal, self.raw_requestline, self._send_all)
