@@ -15,6 +15,7 @@ from eventlet._protocols.refusals import BadRequest
 
 __all__ = [
     "LAST_CHUNK",
+    "MAX_OVERHEAD",
     "MAX_SIZE_LINE",
     "MAX_TRAILER",
     "ChunkReadError",
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 MAX_SIZE_LINE = 4096  # bytes, extensions and line end included
+MAX_OVERHEAD = 16384  # bytes of size lines beyond what the data is worth
 MAX_TRAILER = 16384  # bytes of all trailer lines together
 
 LAST_CHUNK = b"0\r\n\r\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from eventlet._protocols.http1 import HEAD_BYTES, parse_request_line
@@ -12,7 +13,9 @@ from eventlet._protocols.refusals import (
     RequestLineTooLong,
 )
 
-__all__ = ["HeadCollector", "HeadLimits"]
+__all__ = ["HeadCollector", "HeadLimits", "check_bytes"]
+
+_LONE_LINE_END = re.compile(rb"\r(?!\n|\Z)|(?<!\r)\n")
 
 
 class HeadLimits(NamedTuple):
@@ -104,9 +107,12 @@ class HeadCollector:
             if self._line_start == 0:
                 parse_request_line(bytes(line[:-2]))
             self._line_start = line_end + 1
+        if 0 <= whole.find(b"\r", self._line_start) < len(whole) - 1:
+            raise BadRequest("line end other than CRLF")
         self._check_line(len(whole) - self._line_start)
         request_line_end = whole.find(b"\n") + 1
-        if request_line_end and len(whole) - request_line_end > limits.total:
+        size = len(whole) - request_line_end - whole.endswith(b"\n\r")  # half of the empty line
+        if request_line_end and size > limits.total:
             raise HeadersTooLarge(limits.total)
 
     def _check_line(self, length: int) -> None:
@@ -115,3 +121,20 @@ class HeadCollector:
                 raise RequestLineTooLong(self._limits.request_line)
         elif length >= self._limits.header_line:
             raise HeaderLineTooLong(self._limits.header_line)
+
+
+def check_bytes(data: bytes) -> None:
+    """Refuse what is no head for the bytes in it, whatever its lines may say.
+
+    Args:
+        data: from the first byte of a head, or of empty lines before it; may end anywhere,
+            also behind the head.
+
+    Raises:
+        BadRequest: there is a control character in it, or a line end other than CRLF.
+    """
+    head = data.lstrip(b"\r\n").partition(b"\r\n\r\n")[0]
+    if head.translate(None, HEAD_BYTES):
+        raise BadRequest("control character in the head")
+    if _LONE_LINE_END.search(head):
+        raise BadRequest("line end other than CRLF")

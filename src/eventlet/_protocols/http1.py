@@ -37,6 +37,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from ipaddress import IPv6Address
 from typing import NamedTuple
 
 from eventlet._protocols.refusals import (
@@ -49,30 +50,35 @@ from eventlet._protocols.refusals import (
 )
 
 __all__ = [
+    "HEAD_BYTES",
+    "LINE_BYTES",
     "HeadParser",
     "HeaderFields",
     "RequestLine",
     "cgi_name",
     "is_host",
     "parse_request_line",
+    "split_list",
 ]
 
 # Everything that may stand in a head: no control character but TAB, CR and LF.
 HEAD_BYTES = bytes(c for c in range(256) if (c >= 32 and c != 127) or c in b"\t\r\n")
 # The same without line ends.
-_LINE_BYTES = bytes(c for c in HEAD_BYTES if c not in b"\r\n")
+LINE_BYTES = bytes(c for c in HEAD_BYTES if c not in b"\r\n")
 # One header line, from the line end before it; see `_parse_fields` for what makes this exact.
-_FIELD = re.compile(r"\r\n([^:]+):[ \t]*((?:[^\r]*[^\r \t])?)")
+# A name ends with its line, or lines without a colon would each be searched to the end of all.
+_FIELD = re.compile(r"\r\n([^:\r]+):[ \t]*((?:[^\r]*[^\r \t])?)")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # A method is a token by the grammar; that it begins with a letter is true of all there are.
 _REQUEST_LINE = re.compile(
     rb"([A-Za-z][!#$%&'*+\-.^_`|~0-9A-Za-z]*) ([!-~\x80-\xff]+) HTTP/([0-9])\.([0-9])"
 )
 _HOST = re.compile(
-    r"(?:\[[0-9A-Fa-f:.]+\]|\[[vV][0-9A-Fa-f]+\.[!$&'()*+;=:\-._~0-9A-Za-z]+\]"
+    r"(?:\[([0-9A-Fa-f:.]+)\]|\[[vV][0-9A-Fa-f]+\.[!$&'()*+;=:\-._~0-9A-Za-z]+\]"
     r"|(?:[!$&'()*+;=\-._~0-9A-Za-z]|%[0-9A-Fa-f]{2})+)"
-    r"(?::[0-9]*)?"
+    r"(?::0*([0-9]{0,5}))?"
 )
+_MAX_PORT = 65535
 _MAX_LENGTH_DIGITS = 18
 # Codings that may stand before "chunked"; undoing them is left to the application.
 _INNER_CODINGS = frozenset({"identity", "gzip", "x-gzip", "compress", "x-compress", "deflate"})
@@ -126,7 +132,8 @@ class HeadParser:
     the same block of them with each request, and comparing is twenty times cheaper than parsing.
 
     Args:
-        chunked_wins: accept a Content-Length beside Transfer-Encoding and ignore it.
+        chunked_wins: accept a Content-Length beside Transfer-Encoding and ignore it; such a
+            request is the last of its connection.
         max_fields: header fields in one head.
         requires_host: refuse heads of HTTP/1.1 without a Host.
     """
@@ -182,7 +189,7 @@ def parse_request_line(line: bytes) -> RequestLine:
     """
     match = _REQUEST_LINE.fullmatch(line)
     if match is None:
-        if line.translate(None, _LINE_BYTES):
+        if line.translate(None, LINE_BYTES):
             raise BadRequest("control character in the request line")
         raise BadRequest("request line is not method, target and version")
     method, target, major, minor = (part.decode("latin-1") for part in match.groups())
@@ -194,10 +201,12 @@ def parse_request_line(line: bytes) -> RequestLine:
 
 def _parse_fields(block: bytes, chunked_wins: bool, max_fields: int) -> HeaderFields:
     """Take a block of header lines apart, each with the line end *before* it."""
+    if block.count(b"\r\n") > max_fields:
+        raise _find_fault(block, max_fields)
     fields: list[tuple[str, str]] = _FIELD.findall(block.decode("latin-1"))
     # A match for each CR LF pair, and nothing but those pairs besides printable bytes: so each
     # pair began a match, each line is one field, and no CR or LF stands alone.
-    if block.translate(None, _LINE_BYTES) != b"\r\n" * len(fields) or len(fields) > max_fields:
+    if block.translate(None, LINE_BYTES) != b"\r\n" * len(fields):
         raise _find_fault(block, max_fields)
     variables = {cgi_name(name): value for name, value in fields}
     if len(variables) != len(fields):
@@ -217,13 +226,14 @@ def _parse_fields(block: bytes, chunked_wins: bool, max_fields: int) -> HeaderFi
     elif length is not None:
         content_length = _parse_length(length)
     connection = variables.get("HTTP_CONNECTION")
-    options = () if connection is None else _split_list(connection)
+    options = () if connection is None else split_list(connection)
     return HeaderFields(
         tuple(fields),
         variables,
         content_length,
         codings is not None,
-        "close" in options,
+        # Who sent both a length and chunks may have been split by somebody on the way.
+        "close" in options or (codings is not None and length is not None),
         "keep-alive" in options,
     )
 
@@ -232,11 +242,11 @@ def _find_fault(block: bytes, max_fields: int) -> RequestRefused:
     """Say what is wrong with the header lines."""
     if block.translate(None, HEAD_BYTES):
         return BadRequest("control character in a header line")
-    lines = block.split(b"\r\n")
-    if any(b"\r" in line or b"\n" in line for line in lines):
-        return BadRequest("line end other than CRLF")
-    if len(lines) > max_fields + 1:
+    line_ends = block.count(b"\r\n")
+    if line_ends > max_fields:
         return TooManyFields(max_fields)
+    if block.count(b"\r") != line_ends or block.count(b"\n") != line_ends:
+        return BadRequest("line end other than CRLF")
     return BadRequest("header line without a name and a colon")
 
 
@@ -260,11 +270,21 @@ def cgi_name(name: str) -> str:
 @lru_cache(maxsize=256)
 def is_host(value: str) -> bool:
     """Tell whether `value` names one host, with or without a port."""
-    return _HOST.fullmatch(value) is not None
+    match = _HOST.fullmatch(value)
+    if match is None:
+        return False
+    address, port = match.groups()
+    if address is not None:
+        try:
+            IPv6Address(address)
+        except ValueError:
+            return False
+    return not port or int(port) <= _MAX_PORT
 
 
 @lru_cache(maxsize=64)
-def _split_list(value: str) -> tuple[str, ...]:
+def split_list(value: str) -> tuple[str, ...]:
+    """Give the items of a field that is a list, in lower case."""
     return tuple([item.strip(" \t").lower() for item in value.split(",")])
 
 
@@ -284,7 +304,7 @@ def _join_repeated(fields: list[tuple[str, str]]) -> dict[str, str]:
 
 def _check_codings(value: str) -> None:
     """Refuse every Transfer-Encoding whose body has no certain end."""
-    codings = _split_list(value)
+    codings = split_list(value)
     if codings[-1] != "chunked" or codings.count("chunked") != 1:
         raise BadRequest("Transfer-Encoding does not end with its only chunked")
     if not _INNER_CODINGS.issuperset(codings[:-1]):

@@ -21,7 +21,7 @@ from functools import partial
 from typing import Any
 
 from eventlet._protocols.chunked import ChunkReadError, check_beginning
-from eventlet._protocols.http1 import HeaderFields, HeadParser, RequestLine
+from eventlet._protocols.http1 import HeaderFields, HeadParser, RequestLine, split_list
 from eventlet._protocols.refusals import BadRequest, ContentTooLarge, RequestRefused
 from eventlet._server.answering import (
     STATE_CLOSE,
@@ -57,6 +57,7 @@ __all__ = [
     "end_gracefully",
     "prepare_socket",
     "shake_hands",
+    "waits_for_continue",
 ]
 
 # A response goes out as it is written, a request is acknowledged as it comes. What the client is
@@ -189,8 +190,7 @@ class Connection(Answering):
         return None
 
     def _make_body(self, line: RequestLine, fields: HeaderFields) -> Input:
-        expects = fields.variables.get("HTTP_EXPECT")
-        if expects is not None and expects.lower() == "100-continue" and line.minor == 1:
+        if "HTTP_EXPECT" in fields.variables and waits_for_continue(fields, line.minor):
             body = Input(
                 self._stream,
                 fields.content_length,
@@ -224,6 +224,12 @@ def make_style(server: ServerSettings) -> tuple[ResponseStyle, float | None]:
     idle = float(keepalive) if is_number else None
     style = ResponseStyle(server.max_http_version, server.capitalize_response_headers, idle)
     return style, idle
+
+
+def waits_for_continue(fields: HeaderFields, minor: int) -> bool:
+    """Tell whether the client expects `100 Continue`; what else it expects is ignored."""
+    expects = fields.variables.get("HTTP_EXPECT")
+    return expects is not None and minor == 1 and "100-continue" in split_list(expects)
 
 
 def check_length(length: int, limit_bytes: int | None) -> None:

@@ -33,8 +33,14 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
 
 from eventlet._protocols.chunked import ChunkReadError, check_beginning
-from eventlet._protocols.head_collector import HeadCollector, HeadLimits
-from eventlet._protocols.http1 import HeaderFields, HeadParser, RequestLine, parse_request_line
+from eventlet._protocols.head_collector import HeadCollector, HeadLimits, check_bytes
+from eventlet._protocols.http1 import (
+    LINE_BYTES,
+    HeaderFields,
+    HeadParser,
+    RequestLine,
+    parse_request_line,
+)
 from eventlet._protocols.refusals import (
     BadRequest,
     HeadersTooLarge,
@@ -57,6 +63,7 @@ from eventlet._server.connection import (
     make_style,
     prepare_socket,
     shake_hands,
+    waits_for_continue,
 )
 from eventlet._server.environ import Environ, addr_to_host_port, connection_environ, is_tls
 from eventlet._server.header_lines import HeaderLines
@@ -314,12 +321,17 @@ class HttpProtocol(BaseHTTPRequestHandler):
         """Call `application` with `environ` and send its response; sets `close_connection`."""
         body, answering = self._body, self._answering
         minor, fields = self._minor(), self._fields
+        # What a subclass makes of Connection cannot keep what the client gives up.
+        client_keeps = not fields.closes and (minor == 1 or fields.keeps)
         response = Response(
             self._send_all,
             self._style,
             self.command,
             minor,
-            not self.close_connection and bool(self.server.keepalive) and self._style.may_chunk,
+            client_keeps
+            and not self.close_connection
+            and bool(self.server.keepalive)
+            and self._style.may_chunk,
             fields.closes or fields.keeps,
             body,
         )
@@ -346,7 +358,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
         phrase = message or self.responses.get(code, ("Error", ""))[0]
         phrase = "".join(c if " " <= c <= "~" else "?" for c in phrase)
         self.log_error("code %d, message %s", code, phrase)
-        self._refuse(RequestRefused(int(code), phrase, explain or phrase))
+        self._refuse(RequestRefused(int(code), phrase, escape(explain or phrase)))
 
     def log_message(self, format: str, *args: Any) -> None:
         """Write a line to the server's log."""
@@ -360,7 +372,10 @@ class HttpProtocol(BaseHTTPRequestHandler):
             return False  # a subclass wants nothing more of this client
         self._patience.use(self._patience.idle)
         peek = getattr(self.rfile, "peek", None)
-        if peek is None or peek(1):
+        if peek is None:
+            return True
+        if first := peek(1):
+            check_bytes(first)  # what holds no line end would be waited for
             return True
         self._answering.may_hear_more = False
         return False
@@ -393,10 +408,12 @@ class HttpProtocol(BaseHTTPRequestHandler):
             return False
         state = self.conn_state[2]
         # A subclass may have said so before us.
-        is_open = state == STATE_IDLE or state == STATE_REQUEST
+        is_open = state in (STATE_IDLE, STATE_REQUEST)
         self.conn_state[2] = STATE_REQUEST if is_open else STATE_CLOSE
         if not line.endswith(b"\r\n"):
             raise BadRequest("line end other than CRLF")
+        if line[:-2].translate(None, LINE_BYTES):
+            raise BadRequest("control character in the request line")
         original = self.rfile
         self._fields = _NO_FIELDS
         self._lines = HeaderLines(original, limits)
@@ -459,8 +476,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
         return body
 
     def _expects_100(self, minor: int) -> bool:
-        expects = self._fields.variables.get("HTTP_EXPECT", "")
-        return expects.lower() == "100-continue" and minor == 1
+        return waits_for_continue(self._fields, minor)
 
     def _minor(self) -> int:
         return 0 if self.request_version in ("HTTP/0.9", "HTTP/1.0") else 1

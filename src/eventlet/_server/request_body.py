@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from eventlet._errors import EventletError
 from eventlet._protocols.chunked import (
+    MAX_OVERHEAD,
     MAX_SIZE_LINE,
     MAX_TRAILER,
     ChunkReadError,
@@ -24,6 +25,8 @@ from eventlet._server.response_head import format_fields
 __all__ = ["BodyTruncated", "Input"]
 
 CONTINUE_LINE = b"HTTP/1.1 100 Continue\r\n"
+# Extensions cost the reader as much as data, which is what limits are about.
+_FREE_OVERHEAD = 16  # bytes of a size line that are nothing unusual
 _PIECE_BYTES = 65536  # asked for at once: what is announced need not come, and takes no memory
 
 
@@ -78,6 +81,7 @@ class Input:
     lend: Callable[[], object] | None = None
     _continue_fields = b""
     _announced = 0
+    _overhead = 0
 
     def __init__(
         self,
@@ -252,7 +256,11 @@ class Input:
                 if self.rfile.readline(2) != b"\r\n":
                     raise ChunkReadError("no line end behind the data")
                 self.chunk_length, self.position = -1, 0
-            size = parse_size_line(self.rfile.readline(MAX_SIZE_LINE))
+            line = self.rfile.readline(MAX_SIZE_LINE)
+            size = parse_size_line(line)
+            self._overhead = max(0, self._overhead + len(line) - _FREE_OVERHEAD - 2 * size)
+            if self._overhead > MAX_OVERHEAD:
+                raise ChunkReadError("extensions outweigh the data")
             if size == 0:
                 self._read_trailer()
             self._announced += size

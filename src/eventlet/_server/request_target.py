@@ -15,7 +15,7 @@ from eventlet._protocols.refusals import BadRequest
 __all__ = ["RequestTarget", "split_target"]
 
 _AUTHORITY_END = re.compile(r"[/?#]")
-_AUTHORITY = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[!$&'()*+,;=\-._~%0-9A-Za-z]+):[0-9]{1,5}")
+_PORT_END = re.compile(r":[0-9]+\Z")
 
 
 class RequestTarget(NamedTuple):
@@ -44,7 +44,7 @@ def split_target(method: str, target: str) -> RequestTarget:
     Source: RFC 9112 section 3.2.
     """
     if method == "CONNECT":
-        if _AUTHORITY.fullmatch(target) is None:
+        if _PORT_END.search(target) is None or not is_host(target):
             raise BadRequest("CONNECT needs a host and a port")
         return RequestTarget(target, target, None, None)
     if target[0] == "/":
@@ -76,7 +76,8 @@ def _split_absolute(method: str, target: str) -> RequestTarget:
     if not rest and method == "OPTIONS":
         return RequestTarget("*", "*", None, host)
     path, mark, query = rest.partition("?")
-    path = path or "/"
+    if path[:1] != "/":
+        path = f"/{path}"
     return RequestTarget(path, _decode(path), query if mark else None, host)
 
 

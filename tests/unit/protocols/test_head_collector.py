@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventlet._protocols.head_collector import HeadCollector, HeadLimits
+from eventlet._protocols.head_collector import HeadCollector, HeadLimits, check_bytes
 from eventlet._protocols.http1 import HeadParser
 from eventlet._protocols.refusals import (
     BadRequest,
@@ -110,6 +110,8 @@ def test_empty_lines_have_an_end() -> None:
         b"\x16\x03\x01\x02\x00\x01\x00",
         b"GET / HTTP/1.1\r\nX: \0",
         b"GET / HTTP/1.1\r\nX: a\rb\r\n",
+        b"GET / HTTP/1.1\rHost: a\r\r",
+        b"GET / HTTP/1.1\r\nX: a\rb",
     ],
 )
 def test_what_can_never_be_a_head_is_refused_before_its_end(data: bytes) -> None:
@@ -133,6 +135,41 @@ def test_limits_hold_before_the_end_of_a_head(data: bytes, refusal: type[Request
     collector = HeadCollector(LIMITS)
     with pytest.raises(refusal):
         feed_all(collector, [data[i : i + 1] for i in range(len(data))])
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 1000])
+def test_a_head_that_just_fits_may_come_in_pieces(size: int) -> None:
+    whole = head("GET / HTTP/1.1", *[line_of(20, "X: ")] * 4, "", "")
+    collector = HeadCollector(LIMITS)
+
+    found = [collector.feed(whole[i : i + size]) for i in range(0, len(whole), size)]
+
+    assert found[-1] == (whole[:-4], b"")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x16\x03\x01\x02",
+        b"\r\n\0",
+        b"GET / HTTP/1.1\r\nX: \x7f",
+        b"GET / HTTP/1.1\rHost: a\r\r",
+        b"GET / HTTP/1.1\r\nHost: a\n",
+    ],
+)
+def test_bytes_that_are_in_no_head(data: bytes) -> None:
+    with pytest.raises(BadRequest):
+        check_bytes(data)
+
+
+@pytest.mark.parametrize("length", range(len(REQUEST) + 1))
+def test_bytes_that_may_be_in_a_head(length: int) -> None:
+    check_bytes(REQUEST[:length])
+    check_bytes(b"\r\n" + REQUEST[:length])
+
+
+def test_bytes_behind_a_head_are_not_looked_at() -> None:
+    check_bytes(REQUEST + b"\0\r\n\n")
 
 
 @given(st.lists(st.binary(min_size=1, max_size=30), max_size=20))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import NamedTuple
 
 import pytest
@@ -138,7 +139,11 @@ def test_connection_is_a_list_of_options(
 
 
 @pytest.mark.parametrize(
-    "host", ["a", "a.b-c_d~:80", "127.0.0.1", "[::1]", "[::1]:8080", "0.0.0.0=5000", "a:", "%41"]
+    "host",
+    [
+        *("a", "a.b-c_d~:80", "127.0.0.1", "0.0.0.0=5000", "a:", "%41", "a:65535", "a:00080"),
+        *("[::1]", "[::1]:8080", "[::ffff:1.2.3.4]", "[1:2:3:4:5:6:7:8]", "[v1.a:b]"),
+    ],
 )
 def test_hosts_with_and_without_a_port(host: str) -> None:
     assert parse_head(head("GET / HTTP/1.1", f"Host: {host}")).fields.variables["HTTP_HOST"] == host
@@ -214,6 +219,7 @@ def test_chunked_wins_where_that_is_asked_for() -> None:
     )
 
     assert (request.fields.content_length, request.fields.is_chunked) == (None, True)
+    assert not request.keep_alive
 
 
 @pytest.mark.parametrize(
@@ -395,3 +401,15 @@ def test_a_refused_block_is_not_remembered() -> None:
     for _ in range(2):
         with pytest.raises(BadRequest):
             parser.parse(head("GET / HTTP/1.1", "Host: a,b"))
+
+
+def test_lines_without_a_colon_are_refused_in_no_time() -> None:
+    began = time.process_time()
+
+    with pytest.raises(BadRequest):
+        HeadParser(max_fields=100_000).parse(b"GET / HTTP/1.1" + b"\r\nA" * 21_000)
+    with pytest.raises(TooManyFields):
+        parse_head(b"GET / HTTP/1.1" + b"\r\nA" * 21_000)
+
+    # Each searched to the end of all for its colon, they took five seconds.
+    assert time.process_time() - began < 1.0

@@ -6,6 +6,7 @@ time, without a regular expression and without a line of the server's code.
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass, field
 
 VISIBLE = range(0x21, 0x7F)
@@ -158,8 +159,7 @@ def listed(values: list[bytes]) -> list[bytes]:
 def split_target(method: bytes, target: bytes) -> tuple[bytes, bytes | None, bytes | None]:
     if method == b"CONNECT":
         host, colon, port = target.rpartition(b":")
-        need(bool(colon and port) and set(port) <= DIGITS and len(port) <= 5 and b"@" not in host)
-        need(is_name(host, b"%,") or is_literal(host))
+        need(bool(host and colon and port) and set(port) <= DIGITS and is_host(target))
         return target, None, None
     if target == b"*":
         need(method == b"OPTIONS")
@@ -179,7 +179,8 @@ def split_target(method: bytes, target: bytes) -> tuple[bytes, bytes | None, byt
         if not target and method == b"OPTIONS":
             return b"*", None, host
     path, mark, query = target.partition(b"?")
-    return path or b"/", query if mark else None, host
+    path = path if path[:1] == b"/" else b"/" + path
+    return path, query if mark else None, host
 
 
 def is_host(host: bytes) -> bool:
@@ -188,9 +189,13 @@ def is_host(host: bytes) -> bool:
     if host[:1] == b"[":
         end = host.find(b"]") + 1
         name, colon, port = host[:end], host[end : end + 1], host[end + 1 :]
-        return is_literal(name) and colon in (b"", b":") and set(port) <= DIGITS
+        return is_literal(name) and colon in (b"", b":") and is_port(port)
     name, colon, port = host.partition(b":")
-    return is_name(name, b"") and set(port) <= DIGITS
+    return is_name(name) and is_port(port)
+
+
+def is_port(port: bytes) -> bool:
+    return set(port) <= DIGITS and int(port or b"0") <= 65535
 
 
 def is_literal(host: bytes) -> bool:
@@ -204,21 +209,23 @@ def is_literal(host: bytes) -> bool:
             and set(version) <= HEX
             and set(address) <= HOST_CHARS | {ord(":")}
         )
-    return set(inner) <= HEX | set(b":.")
+    try:
+        return bool(socket.inet_pton(socket.AF_INET6, inner.decode("latin-1")))
+    except OSError:
+        return False
 
 
-def is_name(host: bytes, more: bytes) -> bool:
-    """`more` lists characters that may stand here beside those of a name."""
+def is_name(host: bytes) -> bool:
     if not host:
         return False
     pos = 0
     while pos < len(host):
-        if host[pos] == ord("%") and b"%" not in more:
+        if host[pos] == ord("%"):
             escape = host[pos + 1 : pos + 3]
             if len(escape) != 2 or not set(escape) <= HEX:
                 return False
             pos += 3
-        elif host[pos] in HOST_CHARS or host[pos] in more:
+        elif host[pos] in HOST_CHARS:
             pos += 1
         else:
             return False

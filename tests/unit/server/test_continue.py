@@ -90,3 +90,28 @@ def test_none_to_an_old_client(protocol: Any) -> None:
 
     assert raw.startswith(b"HTTP/1.1 200 OK\r\n")
     assert raw.endswith(b"hi")
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"Expect: 100-continue\r\nExpect: 100-continue",
+        b"Expect: 100-continue, 100-Continue",
+        b"Expect: x=y, 100-continue",
+    ],
+)
+def test_an_expectation_is_a_list(protocol: Any, lines: bytes) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return [environ["wsgi.input"].read()]
+
+    head = b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n" + lines + b"\r\n\r\n"
+    with Site(app, protocol=protocol) as site, site.connect() as sock:
+        sock.sendall(head)
+        interim = read_until(sock, b"\r\n\r\n")
+        sock.sendall(b"hi")
+        answer = read_until(sock, b"hi")
+
+    assert interim == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")

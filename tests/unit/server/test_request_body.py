@@ -380,3 +380,26 @@ def test_the_socket_can_be_had() -> None:
     sock = ScriptedSocket()
 
     assert Input(RequestStream(sock, LIMITS), None, sock).get_socket() is sock
+
+
+# --- what extensions may cost ----------------------------------------------------------------
+
+
+def test_extensions_may_not_outweigh_the_data() -> None:
+    body = chunked((b"1;" + b"a" * 1000 + b"\r\nx\r\n") * 20)
+
+    with pytest.raises(ChunkReadError, match="extensions"):
+        body.read()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"1\r\nx\r\n" * 20_000,
+        (b"1000;chunk-signature=" + b"a" * 64 + b"\r\n" + b"x" * 4096 + b"\r\n") * 300,
+        b"1;" + b"a" * 4000 + b"\r\nx\r\n",
+    ],
+    ids=["small-chunks", "signed-chunks", "one-long-extension"],
+)
+def test_extensions_that_the_data_is_worth(data: bytes) -> None:
+    assert set(chunked(data + b"0\r\n\r\n").read()) == set(b"x")

@@ -1,0 +1,73 @@
+"""What no subclass of `HttpProtocol` may loosen, whatever it parses by itself."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from eventlet import wsgi
+
+from tests.unit.server.site import Site, parse_replies
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def hello(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    start_response("200 OK", [])
+    return [b"hello"]
+
+
+class Adding(wsgi.HttpProtocol):
+    """Adds to the environ, as most subclasses do."""
+
+    def get_environ(self) -> dict[str, Any]:
+        return {**super().get_environ(), "added": True}
+
+
+class Loose(wsgi.HttpProtocol):
+    """Takes whatever has three words for a request line, and never wants to end."""
+
+    def parse_request(self) -> bool:
+        words = self.raw_requestline.decode("latin-1").split()
+        self.requestline = " ".join(words)
+        self.command, self.path, self.request_version = words
+        self.headers = http.client.parse_headers(self.rfile)
+        self.close_connection = False
+        return True
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n",
+        b"GET / HTTP/1.1\r\nConnection: x, close\r\n\r\n",
+        b"GET / HTTP/1.0\r\n\r\n",
+    ],
+)
+def test_a_connection_that_the_client_gives_up_is_not_kept(head: bytes) -> None:
+    with Site(hello, protocol=Loose) as site:
+        (reply,) = site.replies(head + GET)
+
+    assert reply.headers["Connection"] == "close"
+
+
+@pytest.mark.parametrize("code", [*range(9), 11, 12, *range(13, 32), 127])
+def test_control_characters_in_a_request_line_are_for_no_subclass(code: int) -> None:
+    with Site(hello, protocol=Loose) as site:
+        reply = site.reply(b"GET /%c HTTP/1.1\r\n\r\n" % code + GET)
+
+    assert reply.status == 400
+
+
+@pytest.mark.parametrize(
+    "junk", [b"\x16\x03\x01\x02\0", b"\0" * 100, b"\x05\1\0", b"GET / HTTP/1.1\rHost: a\r\r"]
+)
+@pytest.mark.parametrize("protocol", [wsgi.HttpProtocol, Adding, Loose])
+def test_what_is_no_http_is_not_waited_for(junk: bytes, protocol: Any) -> None:
+    with Site(hello, protocol=protocol) as site:
+        raw = site.exchange(junk, half_close=False)
+
+    assert [reply.status for reply in parse_replies(raw)] == [400]
