@@ -45,7 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Print the report; return 1 when something in it cannot work."""
     for name in args.before:
-        importlib.import_module(name)
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as exc:
+            if exc.name is None or not f"{name}.".startswith(f"{exc.name}."):
+                raise  # the module is there; what is missing is something that it imports
+            sys.stderr.write(
+                f"python -m eventlet doctor: error: there is no module {exc.name!r}; name "
+                f"one that {sys.executable} can import\n"
+            )
+            return 2
     if not args.no_patch:
         monkey_patch(**chosen_switches(args))
     report = examine()

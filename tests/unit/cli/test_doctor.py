@@ -49,6 +49,14 @@ def test_it_tells_every_setting_and_where_it_comes_from() -> None:
     assert report["unknown settings"] == ["EVENTLET_NIX"]
 
 
+def test_a_module_that_is_not_there_is_named() -> None:
+    done = run_isolated(RUN, "doctor", "--before", "nowhere.inner", expect_status=2)
+
+    assert done.stdout == ""
+    assert "doctor: error: there is no module 'nowhere'; name one that " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_it_reads_the_ledger() -> None:
     report = diagnose("--only", "time,select")
 
