@@ -13,17 +13,20 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
+from socket import MSG_DONTWAIT, MSG_PEEK
 from typing import Any
 
 from greenlet import getcurrent
 from gunicorn.sock import ssl_wrap_socket
 from gunicorn.workers.base_async import AsyncWorker
 
-from eventlet._unpatched import monotonic
+from eventlet._unpatched import base_socket, monotonic
 from eventlet.event import Event
-from eventlet.greenio import GreenSocket
+from eventlet.greenio import GreenSocket, shutdown_safe
 from eventlet.greenpool import GreenPool
 from eventlet.greenthread import sleep, spawn, spawn_n
 from eventlet.patcher import monkey_patch
@@ -35,7 +38,10 @@ __all__ = ["EventletWorker"]
 
 LOOK_SECONDS = 1.0  # between two signs of life; `--timeout` is whole seconds
 DRAIN_SECONDS = 0.05
+LAST_SECONDS = 1.0  # for the first request of a connection, when all is to end
 BACK_OFF_SECONDS = 0.1
+
+peek = base_socket.recv  # below TLS, too
 
 _ONE_FAILED = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EINTR})
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -49,8 +55,14 @@ class EventletWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is not type
 
     def init_process(self) -> None:
         """Patch, then load the application and serve."""
+        if self.cfg.preload_app:
+            self.log.warning(
+                "--preload has loaded the application before it could be patched: what it took "
+                "from patched modules then does not let others run"
+            )
         monkey_patch()
         self._told = Event()
+        self._connections: dict[Any, _Connection] = {}  # by green thread
         self._farewells: dict[Any, Callable[[], object]] = {}  # by green thread
         self._is_ending = False
         super().init_process()
@@ -111,12 +123,20 @@ class EventletWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is not type
         for each in acceptors:
             each.kill()
         self._say_farewells()
-        deadline = monotonic() + self.cfg.graceful_timeout
-        while pool.running() and monotonic() < deadline:
+        began = monotonic()
+        while pool.running() and monotonic() < began + self.cfg.graceful_timeout:
             self.notify()
+            self._shut_down_idle(monotonic() > began + LAST_SECONDS)
             sleep(DRAIN_SECONDS)
         for each in self.sockets:
             each.close()
+
+    def _shut_down_idle(self, even_new: bool) -> None:
+        """End the connections that wait for a request; new ones first get time to send theirs."""
+        for each in list(self._connections.values()):
+            if each.is_idle and (even_new or not each.is_new) and not each.has_more():
+                with suppress(OSError):
+                    shutdown_safe(each.sock)
 
     def _accept(self, sock: Any, pool: GreenPool, places: Semaphore) -> None:
         listener = GreenSocket(sock)
@@ -159,19 +179,32 @@ class EventletWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is not type
                 self.log.debug("TLS failed with %s: %s", addr, exc)
                 client.close()
                 return
-        super().handle(listener, client, addr)
+        thread = getcurrent()
+        self._connections[thread] = _Connection(client)
+        try:
+            super().handle(listener, client, addr)
+        finally:
+            del self._connections[thread]
 
     def handle_request(self, *args: Any) -> Any:
         """Serve one request; the one that was the last ends the worker at once."""
+        self._connections[getcurrent()].is_new = False
         try:
             return super().handle_request(*args)
         finally:
             if not self.alive:
                 self._wake()
 
-    def timeout_ctx(self) -> Timeout:
+    @contextmanager
+    def timeout_ctx(self) -> Iterator[None]:
         """Bound the wait for the next request of a connection."""
-        return Timeout(self.cfg.keepalive or None, False)
+        connection = self._connections[getcurrent()]
+        connection.is_idle = True
+        try:
+            with Timeout(self.cfg.keepalive or None, False):
+                yield
+        finally:
+            connection.is_idle = False
 
     def is_already_handled(self, respiter: Any) -> bool:
         """Tell whether the application has taken the connection over.
@@ -188,6 +221,38 @@ class EventletWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is not type
         super().handle_exit(sig, frame)
         self._wake()
 
+    def handle_abort(self, sig: int, frame: Any) -> None:
+        """End at once, for the master has seen no sign of life, and show where it stood.
+
+        An exception would not do: it would have to reach the main green thread.
+        """
+        self.alive = False
+        self.cfg.worker_abort(self)
+        self.log.critical("It was here:\n%s", "".join(traceback.format_stack(frame)).rstrip())
+        os._exit(1)
+
     def _wake(self) -> None:
         if not self._told.ready():
             self._told.send()
+
+
+class _Connection:
+    """What a worker that ends has to know of a connection.
+
+    Attributes:
+        is_new: it has not sent a request yet.
+        is_idle: it waits for one.
+    """
+
+    __slots__ = ("is_idle", "is_new", "sock")
+
+    def __init__(self, sock: Any) -> None:
+        self.sock = sock
+        self.is_new = True
+        self.is_idle = False
+
+    def has_more(self) -> bool:
+        """Tell whether the client has sent what was not read."""
+        with suppress(OSError):
+            return bool(peek(self.sock, 1, MSG_PEEK | MSG_DONTWAIT))
+        return False

@@ -66,6 +66,11 @@ APP = """\
             return environ["wsgi.file_wrapper"](open("file", "rb"))
         if path == "/fail":
             raise ValueError("wrong")
+        if path == "/compute":
+            while True:
+                pass
+        if path == "/wait":
+            time.sleep(2.5)
         if path.startswith("/slow"):
             time.sleep(0.3)
         start_response("200 OK", [("Content-Type", "text/plain")])
@@ -77,14 +82,18 @@ APP = """\
 class Gunicorn:
     """A running gunicorn."""
 
-    def __init__(self, folder: Path, worker: str, release: str, *options: str) -> None:
+    def __init__(
+        self, folder: Path, worker: str, release: str, *options: str, binds: bool = True
+    ) -> None:
         write(folder, site_app=APP)
         self._log = folder / "log"
         env = environment({"HOME": str(folder)})
         env["PYTHONPATH"] = os.pathsep.join(filter(None, (release, env["PYTHONPATH"])))
+        if binds:
+            options = ("-b", "127.0.0.1:0", *options)
         with open(self._log, "w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-b", "127.0.0.1:0", "-k", worker, *options,
+                [sys.executable, "-m", "gunicorn", "-k", worker, *options,
                  "site_app:app"],
                 cwd=folder,
                 env=env,
@@ -282,6 +291,78 @@ def test_a_worker_whose_master_is_gone_ends(tmp_path: Path) -> None:
         served.process.wait(PATIENCE)
 
         wait_until(lambda: f"Parent changed, shutting down: <Worker {pid}>" in served.said)
+
+
+def test_idle_connections_do_not_hold_up_the_end(tmp_path: Path) -> None:
+    with Gunicorn(tmp_path, OURS, "", "--keep-alive=60") as served, connect(served.address) as idle:
+        idle.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        idle.recv(1000)
+        began = time.monotonic()
+
+        assert served.end() == 0
+        assert time.monotonic() - began < 5
+        assert "Traceback" not in served.said
+
+
+def test_a_connection_that_was_just_made_is_served_before_the_end(tmp_path: Path) -> None:
+    with (
+        Gunicorn(tmp_path, OURS, "", "--keep-alive=60") as served,
+        connect(served.address) as slow,
+        connect(served.address) as new,
+    ):
+        fetch(served.address)
+        slow.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        served.process.send_signal(signal.SIGTERM)
+        served.find("Handling signal: (term)")
+        time.sleep(0.1)
+        new.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+
+        assert b" 200 OK" in read_to_end(new)
+        assert b" 200 OK" in read_to_end(slow)
+        assert served.process.wait(PATIENCE) == 0
+
+
+def test_a_worker_that_computes_is_ended_and_shown_while_one_that_waits_is_not(
+    tmp_path: Path,
+) -> None:
+    with Gunicorn(tmp_path, OURS, "", "--timeout=1") as served:
+        waiting = fetch(served.address, "/wait")
+        assert served.said.count("Booting worker") == 1
+        with pytest.raises(OSError):
+            fetch(served.address, "/compute")
+        wait_until(lambda: served.said.count("Booting worker") == 2)
+
+        assert fetch(served.address).split()[0] != waiting.split()[0]
+        assert "WORKER TIMEOUT" in served.said
+        assert re.search(r'It was here:\n(.*\n)+.*site_app.py", line \d+, in app\n', served.said)
+        assert "SIGKILL" not in served.said
+
+
+def test_preloading_is_warned_of(tmp_path: Path) -> None:
+    with Gunicorn(tmp_path, OURS, "", "--preload") as served:
+        assert fetch(served.address)
+        served.find("(--preload has loaded the application before it could be patched)")
+
+
+def test_a_configuration_file_with_hooks_and_several_addresses(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        conf="""\
+            import socket
+            bind = ["127.0.0.1:0", "unix:app.sock"]
+            accesslog = "-"
+            def post_worker_init(worker): worker.log.info("init %s", socket.socket.__module__)
+            def worker_exit(server, worker): worker.log.info("gone %s", worker.pid)
+        """,
+    )
+    with Gunicorn(tmp_path, OURS, "", "--config=conf.py", binds=False) as served:
+        pid = fetch(served.address, "/one").split()[0]
+        assert fetch(str(tmp_path / "app.sock"), "/two").split()[0] == pid
+        assert served.end() == 0
+
+        assert "init eventlet.greenio" in served.said
+        assert f"gone {pid}" in served.said
+        assert served.said.index('"GET /one HTTP/1.1" 200') < served.said.index('"GET /two')
 
 
 def test_more_connections_than_may_be_served_wait(tmp_path: Path) -> None:
