@@ -191,6 +191,8 @@ class Response:
                 self._send(data if len(gathered) == 1 else b"".join(gathered))
                 gathered.clear()
                 size = 0
+                if self._framing == _NONE or self.complaint is not None:
+                    break  # the client gets nothing more, however long it goes on
         return b"".join(gathered)
 
     def send_file(self, file: Any, sendfile: Callable[[Any, int, int], int] | None) -> bool:

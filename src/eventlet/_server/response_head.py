@@ -200,7 +200,8 @@ class ResponseStyle:
 
     def _write_head(self, status: str, fields: list[tuple[str, Any]]) -> AppHead:
         code = status_code(status)
-        lines = [f"{self.version} {status}"]
+        # The space is sent even where no reason follows (RFC 9112 section 4).
+        lines = [f"{self.version} {status if len(status) > 3 else status + ' '}"]
         content_type, length = "", None
         has_date = closes = names_connection = False
         for name, value in fields:

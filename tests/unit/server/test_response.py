@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import repeat
 from typing import Any
 
 import pytest
@@ -119,6 +120,20 @@ def test_an_empty_body_has_length_0(result: Any) -> None:
 )
 def test_pieces_of_any_kind_are_joined(result: Any) -> None:
     assert sized(result).body == b"abc"
+
+
+@pytest.mark.parametrize("minimum", [0, 4096])
+@pytest.mark.parametrize("method, headers", [("HEAD", []), ("GET", [("Content-Length", "5000")])])
+def test_a_body_without_an_end_is_left_where_nobody_gets_more_of_it(
+    method: str, headers: Any, minimum: int
+) -> None:
+    answer = Answer(method=method)
+    answer.response.start_response("200 OK", headers)
+
+    answer.response.finish(answer.response.send_streamed(repeat(b"x" * 1000), minimum))
+
+    assert answer.body == (b"" if method == "HEAD" else b"x" * 5000)
+    assert answer.response.keep_alive is (method == "HEAD")
 
 
 def test_a_large_body_is_not_copied_to_its_head() -> None:

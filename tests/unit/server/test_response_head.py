@@ -27,6 +27,13 @@ def test_status_lines(status: str, code: int) -> None:
     assert status_code(status) == code
 
 
+def test_a_status_without_a_reason_keeps_its_space() -> None:
+    style = ResponseStyle("HTTP/1.1", True, None)
+
+    assert style.make_head("500", []).data == b"HTTP/1.1 500 \r\n"
+    assert style.make_head("299 ", []).data == b"HTTP/1.1 299 \r\n"
+
+
 @pytest.mark.parametrize("status", ["", "OK", "20 OK", "2000 OK", "200OK", "099 X", b"200 OK", 200])
 def test_a_status_that_is_none(status: Any) -> None:
     with pytest.raises(InvalidResponse, match="status"):
