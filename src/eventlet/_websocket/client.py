@@ -18,6 +18,7 @@ from eventlet._websocket.opening import (
     Headers,
     Target,
     check_answer,
+    check_beginning,
     check_proxy_answer,
     make_key,
     make_proxy_request,
@@ -134,14 +135,21 @@ def _secure(sock: Any, host: str, context: Any) -> Any:
 
 
 def _receive_answer(sock: Any) -> tuple[Answer, bytes]:
-    """Receive the head of a response; return it, and what came behind it."""
+    """Receive the head of the final response; return it, and what came behind it."""
     data = b""
+    left = MAX_HEAD
     while True:
         head, end, rest = data.partition(b"\r\n\r\n")
-        if len(head) > MAX_HEAD:
+        if len(head) > left:
             raise HandshakeFailed(f"the head of the answer is longer than {MAX_HEAD} bytes")
+        check_beginning(head)
         if end:
-            return read_answer(head), rest
+            answer = read_answer(head)
+            if not answer.is_interim:
+                return answer, rest
+            left -= len(head)
+            data = rest
+            continue
         more = sock.recv(_RECEIVE_BYTES)
         if not more:
             raise HandshakeFailed("the connection was closed before the answer was whole")

@@ -22,6 +22,7 @@ __all__ = [
     "Headers",
     "Target",
     "check_answer",
+    "check_beginning",
     "check_proxy_answer",
     "make_key",
     "make_proxy_request",
@@ -40,6 +41,7 @@ _PORTS = {"ws": 80, "wss": 443, "http": 80}
 _OURS = {"connection", "upgrade", "content-length", "transfer-encoding"}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_BEGINNING = b"HTTP/1."
 _STATUS_LINE = re.compile(r"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: (.*))?")
 _BAD_IN_URL = re.compile(r"[\x00-\x20\x7f]")
 _AS_IT_IS = "/%:@!$&'()*+,;=~?[]"
@@ -77,6 +79,11 @@ class Answer(NamedTuple):
     status: int
     phrase: str
     fields: list[tuple[str, str]]
+
+    @property
+    def is_interim(self) -> bool:
+        """Another response follows."""
+        return self.status < 200 and self.status != 101
 
     def values(self, name: str) -> list[str]:
         """Return the values of all fields of this name, in lower case."""
@@ -155,6 +162,16 @@ def make_proxy_request(target: Target, proxy: Target) -> bytes:
     if proxy.credentials is not None:
         fields.append(("Proxy-Authorization", proxy.credentials))
     return _make_head(f"CONNECT {where} HTTP/1.1", fields)
+
+
+def check_beginning(head: bytes) -> None:
+    """See whether what has come so far can be a response.
+
+    Raises:
+        HandshakeFailed: it cannot.
+    """
+    if not head.startswith(_BEGINNING[: len(head)]):
+        raise HandshakeFailed("the answer is not HTTP/1.1")
 
 
 def read_answer(head: bytes) -> Answer:
@@ -236,7 +253,9 @@ def _split_url(url: str, schemes: set[str]) -> SplitResult:
 def _make_target(parts: SplitResult, resource: str) -> Target:
     assert parts.hostname is not None
     usual = _PORTS[parts.scheme]
-    port = parts.port or usual
+    port = usual if parts.port is None else parts.port
+    if not port:
+        raise ValueError(f"nobody can listen on port 0: {parts.hostname}:0")
     host = parts.hostname
     if not host.isascii():
         host = host.encode("idna").decode()

@@ -7,6 +7,7 @@ import socket
 import ssl
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -304,6 +305,38 @@ def test_servers_that_do_not_open(answer: bytes, what: str) -> None:
         peer.send(answer)
 
     with Script(play) as script, pytest.raises(HandshakeFailed, match=what):
+        connect(url_of(script))
+
+
+@pytest.mark.parametrize("noise", [b"SSH-2.0-odd\r\n", b"\x15\x03\x01", b"HTTP/2.0 200\r\n"])
+def test_what_is_not_http_is_left_at_once(noise: bytes) -> None:
+    def play(peer: Peer) -> None:
+        peer.head()
+        peer.send(noise)
+        assert peer.rest() == b""
+
+    with Script(play) as script, pytest.raises(HandshakeFailed, match=r"not HTTP/1\.1"):
+        connect(url_of(script))
+
+
+def test_answers_on_the_way_to_the_last_one_are_skipped() -> None:
+    def play(peer: Peer) -> None:
+        peer.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n")
+        shake_hands(peer, behind=frame(TEXT, b"at last", mask=False))
+        peer.rest()
+
+    with Script(play) as script, connect(url_of(script)) as ws:
+        assert ws.wait() == "at last"
+
+
+def test_answers_on_the_way_are_bounded() -> None:
+    def play(peer: Peer) -> None:
+        peer.head()
+        with suppress(OSError):
+            while True:
+                peer.send(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
+
+    with Script(play) as script, pytest.raises(HandshakeFailed, match="longer than 65536"):
         connect(url_of(script))
 
 

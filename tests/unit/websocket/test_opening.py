@@ -41,7 +41,7 @@ def test_urls(url: str, expected: tuple[Any, ...]) -> None:
 @pytest.mark.parametrize(
     "url",
     ["", "http://h", "ws:", "ws:///path", "//h", "ws://h/#part", "ws://h/#", "ws://h/a b",
-     "ws://h/\r\nX: y", "ws://h\x00/", "ws://h:port/", "ws://h:70000/"],
+     "ws://h/\r\nX: y", "ws://h\x00/", "ws://h:port/", "ws://h:70000/", "ws://h:0/"],
 )  # fmt: skip
 def test_what_is_no_url_of_a_websocket(url: str) -> None:
     with pytest.raises(ValueError):
