@@ -22,7 +22,7 @@ from eventlet._protocols.refusals import ContentTooLarge
 from eventlet._server.patience import ByteSource
 from eventlet._server.response_head import format_fields
 
-__all__ = ["BodyTruncated", "Input"]
+__all__ = ["BodyInterrupted", "BodyTruncated", "Input"]
 
 CONTINUE_LINE = b"HTTP/1.1 100 Continue\r\n"
 # Extensions cost the reader as much as data, which is what limits are about.
@@ -46,6 +46,13 @@ class BodyTruncated(EventletError, ConnectionError):
     def __init__(self, missing: int) -> None:
         self.missing = missing
         super().__init__(f"the client closed with {missing} bytes of the body to come")
+
+
+class BodyInterrupted(EventletError, ConnectionError):
+    """Reading was interrupted in the middle of a line, and what had come of it is lost."""
+
+    def __init__(self) -> None:
+        super().__init__("reading a line of the body was interrupted; its beginning is lost")
 
 
 class Input:
@@ -82,6 +89,7 @@ class Input:
     _continue_fields = b""
     _announced = 0
     _overhead = 0
+    _is_in_trailer = False
 
     def __init__(
         self,
@@ -256,22 +264,40 @@ class Input:
                 if self.rfile.readline(2) != b"\r\n":
                     raise ChunkReadError("no line end behind the data")
                 self.chunk_length, self.position = -1, 0
-            line = self.rfile.readline(MAX_SIZE_LINE)
-            size = parse_size_line(line)
-            self._overhead = max(0, self._overhead + len(line) - _FREE_OVERHEAD - 2 * size)
-            if self._overhead > MAX_OVERHEAD:
-                raise ChunkReadError("extensions outweigh the data")
+            size = 0 if self._is_in_trailer else self._read_size()
             if size == 0:
+                self._is_in_trailer = True
                 self._read_trailer()
-            self._announced += size
-            if self.limit_bytes is not None and self._announced > self.limit_bytes:
-                raise ContentTooLarge(self.limit_bytes)
+                self._is_in_trailer = False
         except (ChunkReadError, ContentTooLarge, OSError) as exc:
             self.failure = exc
+            raise
+        except BaseException:
+            self._lose_line()
             raise
         self.chunk_length = size
         self.position = 0
         return size
+
+    def _read_size(self) -> int:
+        line = self.rfile.readline(MAX_SIZE_LINE)
+        size = parse_size_line(line)
+        self._overhead = max(0, self._overhead + len(line) - _FREE_OVERHEAD - 2 * size)
+        if self._overhead > MAX_OVERHEAD:
+            raise ChunkReadError("extensions outweigh the data")
+        self._announced += size
+        if self.limit_bytes is not None and self._announced > self.limit_bytes:
+            raise ContentTooLarge(self.limit_bytes)
+        return size
+
+    def _lose_line(self) -> None:
+        """Take note that a line may have been lost when a wait for the rest was interrupted.
+
+        Buffered files drop what they have of a line then; read on from there, half of a chunk's
+        size would be another size.
+        """
+        if not getattr(self.rfile, "keeps_lines", False):
+            self.failure = BodyInterrupted()
 
     def _read_trailer(self) -> None:
         left = MAX_TRAILER
@@ -293,6 +319,9 @@ class Input:
             data = self.rfile.readline(min(size, _PIECE_BYTES))
         except OSError as exc:
             self.failure = exc
+            raise
+        except BaseException:
+            self._lose_line()
             raise
         return self._count(data)
 

@@ -23,7 +23,12 @@ class RequestStream:
         sock: where they come from.
         limits: how long a head may be.
         patience: how long each wait may take; None for the defaults.
+
+    Attributes:
+        keeps_lines: a line whose rest did not come in time can be read again.
     """
+
+    keeps_lines = True
 
     __slots__ = ("_data", "_limits", "_patience", "_pos", "_recv", "_recv_body", "_short")
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -403,3 +404,88 @@ def test_extensions_may_not_outweigh_the_data() -> None:
 )
 def test_extensions_that_the_data_is_worth(data: bytes) -> None:
     assert set(chunked(data + b"0\r\n\r\n").read()) == set(b"x")
+
+
+# --- interrupted by the application's own time-out --------------------------------------------
+
+
+class Interrupt(BaseException):
+    """Stands for `eventlet.Timeout`."""
+
+
+class Interrupted(io.RawIOBase):
+    """Hands out pieces, and raises those that are exceptions."""
+
+    def __init__(self, *pieces: bytes | BaseException) -> None:
+        self._pieces = list(pieces)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self._pieces.pop(0)
+        if isinstance(piece, BaseException):
+            raise piece
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+def interrupted_stream(*pieces: bytes | BaseException) -> Input:
+    source = RequestStream(ScriptedSocket(pieces), LIMITS)
+    return Input(source, None, None, chunked_input=True)
+
+
+def read_bytewise(body: Input, into: bytearray) -> None:
+    while piece := body.read(1):
+        into += piece
+
+
+def interrupted_file(*pieces: bytes | BaseException, length: int | None = None) -> Input:
+    source = io.BufferedReader(Interrupted(*pieces))
+    return Input(source, length, None, chunked_input=length is None)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"0", b"5\r\nhello\r\n0\r\n\r\n"),
+        (b"5\r\nhel", b"lo\r\n0\r\n\r\n"),
+        (b"5\r\nhello\r", b"\n0\r\n\r\n"),
+        (b"5\r\nhello\r\n0\r\n", b"\r\n"),
+        (b"5\r\nhello\r\n0\r\nX: y\r\n", b"Y: z\r\n\r\n"),
+        (b"5\r\nhello\r\n0\r\nX: y\r\nY", b": z\r\n\r\n"),
+    ],
+)
+def test_reading_goes_on_where_it_was_interrupted(pieces: tuple[bytes, bytes]) -> None:
+    first, second = pieces
+    body = interrupted_stream(first, Interrupt(), second + NEXT)
+    read = bytearray()
+
+    with pytest.raises(Interrupt):
+        read_bytewise(body, read)
+    read_bytewise(body, read)
+
+    assert (bytes(read), body.is_at_end()) == (b"hello", True)
+    assert body.rfile.read1(100) == NEXT
+
+
+def test_a_size_of_which_half_is_lost_is_not_read_on() -> None:
+    body = interrupted_file(b"1", Interrupt(), b"5\r\nhello" + NEXT)
+
+    with pytest.raises(Interrupt):
+        body.read()
+
+    with pytest.raises(ConnectionError, match="interrupted"):
+        body.read()
+    assert body.drain(1000) is False
+
+
+def test_a_line_of_which_half_is_lost_is_not_read_on() -> None:
+    body = interrupted_file(b"he", Interrupt(), b"llo\n" + NEXT, length=6)
+
+    with pytest.raises(Interrupt):
+        body.readline()
+
+    with pytest.raises(ConnectionError, match="interrupted"):
+        body.read()
+    assert body.drain(1000) is False

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import socket
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from eventlet import wsgi
+from eventlet.timeout import Timeout
 
-from tests.unit.server.site import Site, parse_replies
+from tests.unit.server.site import Site, parse_replies, read_to_end, read_until
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -71,3 +73,25 @@ def test_what_is_no_http_is_not_waited_for(junk: bytes, protocol: Any) -> None:
         raw = site.exchange(junk, half_close=False)
 
     assert [reply.status for reply in parse_replies(raw)] == [400]
+
+
+@pytest.mark.parametrize("protocol", [wsgi.HttpProtocol, Adding])
+def test_a_time_out_of_the_application_does_not_change_where_the_body_ends(protocol: Any) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        with Timeout(0.05, False):
+            environ["wsgi.input"].read()
+        start_response("200 OK", [])
+        return [environ["PATH_INFO"].encode()]
+
+    smuggled = b"\r\nGET /smuggled HTTP/1.1\r\n\r\n!!"
+    head = b"POST /first HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with Site(app, protocol=protocol) as site, site.connect() as sock:
+        sock.sendall(head + b"2")
+        first = read_until(sock, b"/first")
+        # Half of the size alone would be the end of the body, after which a request comes.
+        sock.sendall(b"0\r\n" + smuggled.ljust(32) + b"\r\n0\r\n\r\n")
+        sock.shutdown(socket.SHUT_WR)
+        rest = read_to_end(sock)
+
+    assert first.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"smuggled" not in rest
