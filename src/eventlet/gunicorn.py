@@ -29,7 +29,7 @@ from eventlet.event import Event
 from eventlet.greenio import GreenSocket, shutdown_safe
 from eventlet.greenpool import GreenPool
 from eventlet.greenthread import sleep, spawn, spawn_n
-from eventlet.patcher import monkey_patch
+from eventlet.patcher import is_monkey_patched, monkey_patch
 from eventlet.semaphore import Semaphore
 from eventlet.timeout import Timeout
 from eventlet.wsgi import WSGI_LOCAL
@@ -55,7 +55,7 @@ class EventletWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is not type
 
     def init_process(self) -> None:
         """Patch, then load the application and serve."""
-        if self.cfg.preload_app:
+        if self.cfg.preload_app and not is_monkey_patched("socket"):
             self.log.warning(
                 "--preload has loaded the application before it could be patched: what it took "
                 "from patched modules then does not let others run"

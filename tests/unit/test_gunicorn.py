@@ -343,6 +343,12 @@ def test_preloading_is_warned_of(tmp_path: Path) -> None:
         assert fetch(served.address)
         served.find("(--preload has loaded the application before it could be patched)")
 
+    (tmp_path / "conf.py").write_text("import eventlet\neventlet.monkey_patch()\n")
+    with Gunicorn(tmp_path, OURS, "", "--preload", "--config=conf.py") as served:
+        assert fetch(served.address, "/slow")
+        assert "--preload has loaded" not in served.said
+        assert served.end() == 0
+
 
 def test_a_configuration_file_with_hooks_and_several_addresses(tmp_path: Path) -> None:
     write(

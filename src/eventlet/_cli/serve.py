@@ -17,7 +17,7 @@ from eventlet._serve.descriptors import make_room
 from eventlet._serve.env_file import read_env_file
 from eventlet._serve.journal import Journal, open_log
 from eventlet._serve.master import Master
-from eventlet._serve.refusal import Refusal, reason
+from eventlet._serve.refusal import Misuse, Refusal, reason
 from eventlet._serve.settings import Settings
 from eventlet._serve.tls import check
 
@@ -45,7 +45,7 @@ def main(args: argparse.Namespace) -> int:
         listeners = prepare(settings)
     except Refusal as exc:
         journal.refuse(f"python -m eventlet serve: error: {exc}")
-        return 1
+        return 2 if isinstance(exc, Misuse) else 1
     journal.note(_banner(settings, listeners))
     make_room(settings.max_connections, journal)
     master = Master(settings, listeners, journal)
@@ -94,10 +94,10 @@ def prepare(settings: Settings) -> list[Listening]:
         Refusal: the application cannot be served like that.
     """
     if not settings.app:
-        raise Refusal("no application is named", "write module:app behind the options")
+        raise Misuse("no application is named", "write module:app behind the options")
     parse(settings.app)
     if settings.proxy_protocol and settings.forwarded_allow_ips is None:
-        raise Refusal(
+        raise Misuse(
             "--proxy-protocol believes nobody yet", "name the proxies with --forwarded-allow-ips"
         )
     if settings.env_file is not None:

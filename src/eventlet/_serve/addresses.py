@@ -16,7 +16,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from eventlet._serve.refusal import Refusal, reason
+from eventlet._serve.refusal import Misuse, Refusal, reason
 
 __all__ = ["Listening", "close_all", "open_all"]
 
@@ -99,7 +99,7 @@ def close_all(opened: Iterable[Listening]) -> None:
 def _refuse_twins(names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1 and not name.endswith(":0"):
-            raise Refusal(f"--bind {name} is given twice", "give it once")
+            raise Misuse(f"--bind {name} is given twice", "give it once")
 
 
 def _serves_ipv4(names: list[str], port: int) -> bool:
@@ -110,10 +110,10 @@ def _serves_ipv4(names: list[str], port: int) -> bool:
 def _open_tcp(name: str, backlog: int, scheme: str, names: list[str]) -> list[Listening]:
     match = _HOST_PORT.fullmatch(name)
     if match is None:
-        raise Refusal(f"{name!r} is no address to listen on", FORM)
+        raise Misuse(f"{name!r} is no address to listen on", FORM)
     host, port = match["v6"] or match["host"] or "0.0.0.0", int(match["port"])  # noqa: S104 - `:port` says so
     if port > 65535:
-        raise Refusal(f"{name!r} has a port above 65535", FORM)
+        raise Misuse(f"{name!r} has a port above 65535", FORM)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as exc:
@@ -175,7 +175,7 @@ def _url(sock: socket.socket, scheme: str) -> str:
 
 def _open_unix(path: str, backlog: int, scheme: str, mode: int | None) -> Listening:
     if not path:
-        raise Refusal("'unix:' has no path", "write unix:/run/my-application.sock")
+        raise Misuse("'unix:' has no path", "write unix:/run/my-application.sock")
     name = f"unix:{path}"
     _remove_stale(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -236,7 +236,7 @@ def _numbers(name: str, environ: Mapping[str, str]) -> Iterable[int]:
     number = name.removeprefix("fd://")
     if number:
         if not number.isdecimal():
-            raise Refusal(f"{name!r} has no number of a descriptor", FORM)
+            raise Misuse(f"{name!r} has no number of a descriptor", FORM)
         return [int(number)]
     handed = environ.get("LISTEN_FDS", "")
     if environ.get("LISTEN_PID") != str(os.getpid()) or not handed.isdecimal() or handed == "0":

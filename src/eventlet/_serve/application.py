@@ -11,7 +11,7 @@ from functools import reduce
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from eventlet._serve.refusal import Refusal
+from eventlet._serve.refusal import Misuse, Refusal
 
 __all__ = ["Target", "load", "parse"]
 
@@ -41,7 +41,7 @@ def parse(text: str) -> Target:
     module, colon, rest = text.partition(":")
     names = module.split(".")
     if not colon or not all(name.isidentifier() for name in names):
-        raise Refusal(f"{text!r} names no application", FORM)
+        raise Misuse(f"{text!r} names no application", FORM)
     try:
         tree = ast.parse(rest, mode="eval").body
         call = None
@@ -53,7 +53,7 @@ def parse(text: str) -> Target:
             tree = tree.func
         path = _path(tree)
     except (SyntaxError, ValueError):
-        raise Refusal(f"{text!r} names no application", FORM) from None
+        raise Misuse(f"{text!r} names no application", FORM) from None
     return Target(module, path, call)
 
 

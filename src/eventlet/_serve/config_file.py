@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from typing import Any
 
-from eventlet._serve.refusal import Refusal, reason
+from eventlet._serve.refusal import Misuse, Refusal, reason
 from eventlet._serve.settings import Option, options
 
 __all__ = ["read_config"]
@@ -26,13 +26,13 @@ def read_config(path: str) -> dict[str, Any]:
             f"cannot read {path!r}: {reason(exc)}", "name the configuration file with --config"
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise Refusal(f"{path!r} is not TOML: {exc}", "correct it") from None
+        raise Misuse(f"{path!r} is not TOML: {exc}", "correct it") from None
     table = {option.name: option for option in options()}
     for name in document:
         if name not in table:
             near = difflib.get_close_matches(name, table, n=1, cutoff=0.5)
             way_out = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(table)}"
-            raise Refusal(f"{path!r} sets {name!r}, which is no option", way_out)
+            raise Misuse(f"{path!r} sets {name!r}, which is no option", way_out)
     return {
         name.replace("-", "_"): _read(table[name], value, path) for name, value in document.items()
     }
@@ -44,4 +44,4 @@ def _read(option: Option, value: Any, path: str) -> Any:
             return option.read(value)
         return tuple(option.read(each) for each in (value if isinstance(value, list) else [value]))
     except ValueError as exc:
-        raise Refusal(f"{option.name} in {path!r}: {exc}", "see --help for what it takes") from None
+        raise Misuse(f"{option.name} in {path!r}: {exc}", "see --help for what it takes") from None

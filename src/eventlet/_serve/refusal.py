@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Refusal", "reason"]
+__all__ = ["Misuse", "Refusal", "reason"]
 
 
 class Refusal(Exception):
@@ -23,6 +23,10 @@ class Refusal(Exception):
         super().__init__(f"{what}; {way_out}")
         self.details = details
         self.files = files
+
+
+class Misuse(Refusal):
+    """The options cannot be used as they are written, here or anywhere."""
 
 
 def reason(exc: OSError) -> str:

@@ -6,7 +6,7 @@ import errno
 import ssl
 from typing import Any
 
-from eventlet._serve.refusal import Refusal, reason
+from eventlet._serve.refusal import Misuse, Refusal, reason
 from eventlet._serve.settings import Settings
 
 __all__ = ["check", "make_context"]
@@ -35,7 +35,7 @@ def make_context(settings: Settings, kind: type[Any]) -> Any:
     if certificate is None:
         for name, value in (("tls-key", key), ("client-ca", authorities)):
             if value is not None:
-                raise Refusal(f"--{name} {value} has no certificate", "name it with --tls-cert")
+                raise Misuse(f"--{name} {value} has no certificate", "name it with --tls-cert")
         return None
     for path in (certificate, key, authorities):
         if path is not None:

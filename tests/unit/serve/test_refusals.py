@@ -89,7 +89,7 @@ def test_what_cannot_be_served_is_refused(
 def test_a_refusal_is_one_line(tmp_path: Path) -> None:
     done = run_serve(tmp_path, "good:app", "--bind=nonsense")
 
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         "python -m eventlet serve: error: 'nonsense' is no address to listen on; write host:port, "
         "[v6 address]:port, :port, unix:path or fd://number\n"
@@ -101,7 +101,7 @@ def test_a_refusal_is_an_object_where_all_is_json(tmp_path: Path) -> None:
     done = run_serve(tmp_path, "good:app", "--bind=nonsense", "--log-format=json")
 
     said = json.loads(done.stderr)
-    assert (said["level"], done.returncode) == ("error", 1)
+    assert (said["level"], done.returncode) == ("error", 2)
     assert "'nonsense' is no address to listen on" in said["message"]
 
 
