@@ -35,6 +35,7 @@ from eventlet._server.access_log import (
     make_access_log,
     peer_alone,
 )
+from eventlet._server.activity import Activity
 from eventlet._server.answering import STATE_CLOSE, STATE_IDLE, STATE_REQUEST
 from eventlet._server.environ import Environ, addr_to_host_port, server_environ, socket_repr
 from eventlet._server.header_lines import HeaderLines
@@ -232,10 +233,11 @@ class Server:
     def stop(self, grace: float | None = None) -> None:
         """Have `serve` end, and return at once: `serve` is who waits.
 
-        Nothing more is accepted. Connections that wait for a request are closed, those that
-        serve one finish it with `Connection: close`; who was marked idle is not waited for.
-        May be called by any green thread, by a signal handler, and before `serve`. Called
-        again, it can only shorten the grace.
+        Who has connected by now is still accepted, and nobody else. Connections that serve a
+        request finish it with `Connection: close`. Those that wait for one are closed at once
+        if they were idle for a second; the others may have one more request within a second.
+        Who was marked idle is not waited for. May be called by any green thread or OS thread,
+        by a signal handler, and before `serve`. Called again, it can only shorten the grace.
 
         Args:
             grace: seconds until what is still being served is killed; None never.
@@ -272,6 +274,10 @@ class Server:
         Applications find this in their environ, as `eventlet.on_stop`.
         """
         self._acceptor.call_on_stop(conn_state, callback)
+
+    def find_activity(self, conn_state: list[Any]) -> Activity:
+        """Give what is noted of a connection's client for the case of a stop."""
+        return self._acceptor.find_activity(conn_state)
 
     def process_request(self, conn_state: list[Any]) -> None:
         """Serve one whole connection `[address, socket, state]` and close it."""

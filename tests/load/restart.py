@@ -35,8 +35,8 @@ APP = f"""\
 class Clients:
     """Green threads that ask again and again: half on a connection each time, half on a kept one.
 
-    A kept connection may be closed while nothing was asked on it; then another is opened. If that
-    happens just as a request is sent, it is sent again, once, as every client does with a GET.
+    Where a kept connection was closed just as a request is sent, it is sent again, once, as every
+    client does with a GET. To these, who are always at work, no reload may do that.
     """
 
     def __init__(self, port: int) -> None:
@@ -147,6 +147,7 @@ def reload(part: Part, served: Served, clients: Clients, restarts: int, pause: f
         "requests", f"{clients.answers.total():,}, answered by {len(clients.answers)} workers"
     )
     part.tell("kept connections closed just before a request, which was sent again", clients.again)
+    part.check(not clients.again, f"{clients.again} requests had to be sent again")
     part.tell("requests lost", len(clients.failures))
     part.check(not clients.failures, f"requests were lost: {clients.failures[:5]}")
     part.check(generations > 1, "there was no reload")

@@ -17,6 +17,7 @@ from eventlet._protocols.head_collector import HeadLimits
 from eventlet._protocols.http1 import HeaderFields, RequestLine
 from eventlet._protocols.refusals import RequestRefused
 from eventlet._server.access_log import AccessLog, ServerLog
+from eventlet._server.activity import Activity
 from eventlet._server.environ import Environ, addr_to_host_port
 from eventlet._server.file_wrapper import FileWrapper
 from eventlet._server.limits import Limits
@@ -33,6 +34,7 @@ __all__ = [
     "STATE_REQUEST",
     "Answering",
     "ServerSettings",
+    "set_aside",
     "set_idle",
 ]
 
@@ -70,6 +72,8 @@ class ServerSettings(Protocol):
         self, conn_state: list[Any], callback: Callable[[], object] | None
     ) -> None: ...
 
+    def find_activity(self, conn_state: list[Any]) -> Activity: ...
+
 
 class Answering:
     """What answering needs of one connection.
@@ -79,6 +83,7 @@ class Answering:
         server: whose connection it is.
 
     Attributes:
+        activity: of the client; what a stop goes by.
         may_hear_more: the client may still send what nobody will read.
         app: the application, None for the server's.
         sendfile: sends a part of a file, `sendfile(file, offset, count)`; None if nothing does.
@@ -90,6 +95,7 @@ class Answering:
     def __init__(self, conn_state: list[Any], server: ServerSettings) -> None:
         self.conn_state = conn_state
         self.server = server
+        self.activity = server.find_activity(conn_state)
         self.client_address = conn_state[0]
         self.socket = conn_state[1]
         self.may_hear_more = True
@@ -159,7 +165,7 @@ class Answering:
             self.server.journal.note(f"application error: {response.complaint}")
 
     def _send(self, result: Any, environ: Environ, response: Response) -> None:
-        if self.conn_state[2] == STATE_CLOSE:
+        if self.conn_state[2] == STATE_CLOSE and not response.is_begun:
             response.keep_alive = False
         if hasattr(result, "__len__"):
             if not (TakeOver.was_ever_used and self._is_taken(environ, response)):
@@ -228,6 +234,17 @@ class Answering:
 
     # --- afterwards -----------------------------------------------------------------------------
 
+    def may_have_next(self, response: Response, body: Input) -> bool:
+        """Tell whether another request may come, and get rid of what is left of this one.
+
+        Who was told so before the stop came has the right to a last one.
+        """
+        if not response.keep_alive:
+            return False
+        if self.conn_state[2] == STATE_CLOSE:
+            self.conn_state[2] = STATE_LAST
+        return body.is_at_end() or self.drain(body)
+
     def drain(self, body: Input) -> bool:
         """Get rid of an unread body; tell whether the connection can be used again."""
         set_idle(self.conn_state)
@@ -251,3 +268,9 @@ def set_idle(conn_state: list[Any]) -> None:
     """Mark a connection as one that a stopping server need not wait for."""
     if conn_state[2] == STATE_REQUEST:
         conn_state[2] = STATE_IDLE
+
+
+def set_aside(conn_state: list[Any], activity: Activity) -> None:
+    """Mark a connection as idle for good: a stopping server need not even expect a request."""
+    set_idle(conn_state)
+    activity.disclaim()

@@ -6,8 +6,9 @@ A connection is *idle* while it waits for a request (and while it gets rid of wh
 left behind), *request* while one is served, and *close* once the server wants it to end; *last*
 is idle with the right to one more request. The state lives in the list `[address, socket, state]`
 that the listener shares with us: on stop the listener sets *close*, or *last* where the client
-has only just come, and shuts down the sockets that were idle; we look at it whenever we would
-wait for another request.
+has only just come or been answered, and shuts down the sockets that were idle for longer; we look
+at it whenever we would wait for another request. Where the stop came when a response had already
+promised to keep the connection, *close* becomes *last*: the promise is good for one request.
 
 This is the fast path: it reads whole heads. `classic` reads line by line, where a subclass of
 `HttpProtocol` wants to. Both come to one verdict over one head, and answer alike (`answering`).
@@ -23,6 +24,7 @@ from typing import Any
 from eventlet._protocols.chunked import ChunkReadError, check_beginning
 from eventlet._protocols.http1 import HeaderFields, HeadParser, RequestLine, split_list
 from eventlet._protocols.refusals import BadRequest, ContentTooLarge, RequestRefused
+from eventlet._server.activity import LAST_SECONDS
 from eventlet._server.answering import (
     STATE_CLOSE,
     STATE_IDLE,
@@ -30,6 +32,7 @@ from eventlet._server.answering import (
     STATE_REQUEST,
     Answering,
     ServerSettings,
+    set_aside,
     set_idle,
 )
 from eventlet._server.closing import end_tls, linger
@@ -46,6 +49,8 @@ from eventlet._server.request_stream import RequestStream
 from eventlet._server.request_target import RequestTarget, split_target
 from eventlet._server.response import Response
 from eventlet._server.response_head import ResponseStyle
+from eventlet._unpatched import monotonic
+from eventlet.timeout import Timeout
 
 __all__ = [
     "STATE_CLOSE",
@@ -110,7 +115,7 @@ class Connection(Answering):
                 server.get_environ(),
                 sock,
                 self.client_address,
-                partial(set_idle, self.conn_state),
+                partial(set_aside, self.conn_state, self.activity),
                 partial(server.call_on_stop, self.conn_state),
             )
         except OSError as exc:
@@ -126,17 +131,20 @@ class Connection(Answering):
         if not is_tls(sock) and hasattr(sock, "sendfile"):
             self.sendfile = self._patience.sendfile
         self._is_plain = self._patience.is_plain and limits.body_bytes is None
-        self._stream = RequestStream(sock, server.get_head_limits(), self._patience)
+        self._stream = RequestStream(sock, server.get_head_limits(), self._patience, self.activity)
         return True
 
     # --- one request ------------------------------------------------------------------------
 
     def _serve_next(self) -> bool:
         """Wait for one request and answer it; tell whether there may be another."""
-        if self.conn_state[2] == STATE_CLOSE:
+        state = self.conn_state[2]
+        if state == STATE_REQUEST:
+            self.conn_state[2] = STATE_IDLE
+        elif state == STATE_CLOSE:
             return False
-        set_idle(self.conn_state)
-        request = self._read_request()
+        self.activity.last = monotonic()
+        request = self._read_request() if state != STATE_LAST else self._read_last_request()
         if request is None:
             return False
         line, fields, target = request
@@ -156,8 +164,8 @@ class Connection(Answering):
             self._fields_environ = fields_environ(self._environ, fields)
         environ = request_environ(self._fields_environ, line, target, body)
         self.answer(line, fields, environ, body, response)
-        if response.keep_alive and self.conn_state[2] != STATE_CLOSE:
-            return body.is_at_end() or self.drain(body)
+        if response.keep_alive:
+            return self.may_have_next(response, body)
         if not client_keeps and body.is_at_end() and not self._stream.peek():
             self.may_hear_more = False
         return False
@@ -169,8 +177,11 @@ class Connection(Answering):
             if not raw:
                 self.may_hear_more = False
                 return None
-            state = self.conn_state[2]
-            self.conn_state[2] = STATE_REQUEST if state == STATE_IDLE else STATE_CLOSE
+            if self.conn_state[2] == STATE_IDLE:
+                self.conn_state[2] = STATE_REQUEST
+            else:
+                self.conn_state[2] = STATE_CLOSE
+                self._keeps_alive = False
             line, fields = self._parser.parse(raw)
             target = split_target(line.method, line.target)
             if fields.is_chunked:
@@ -188,6 +199,10 @@ class Connection(Answering):
             self.debug(f"failed between requests ({exc})")
             self.may_hear_more = False
         return None
+
+    def _read_last_request(self) -> tuple[RequestLine, HeaderFields, RequestTarget] | None:
+        with Timeout(LAST_SECONDS, TimeoutError("the server ends")):
+            return self._read_request()
 
     def _make_body(self, line: RequestLine, fields: HeaderFields) -> Input:
         if "HTTP_EXPECT" in fields.variables and waits_for_continue(fields, line.minor):

@@ -26,7 +26,7 @@ fast path has, and only that decides where the body ends.
 
 from __future__ import annotations
 
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler
@@ -48,11 +48,14 @@ from eventlet._protocols.refusals import (
     RequestRefused,
 )
 from eventlet._server.access_log import escape
+from eventlet._server.activity import LAST_SECONDS
 from eventlet._server.answering import (
     STATE_CLOSE,
     STATE_IDLE,
+    STATE_LAST,
     STATE_REQUEST,
     Answering,
+    set_aside,
     set_idle,
 )
 from eventlet._server.connection import (
@@ -71,6 +74,7 @@ from eventlet._server.patience import Patience
 from eventlet._server.request_body import CONTINUE_LINE, Input
 from eventlet._server.request_target import split_target
 from eventlet._server.response import Response
+from eventlet._unpatched import monotonic
 from eventlet.timeout import Timeout
 
 __all__ = ["MINIMUM_CHUNK_SIZE", "HttpProtocol"]
@@ -198,10 +202,18 @@ class HttpProtocol(BaseHTTPRequestHandler):
         if self.conn_state[2] == STATE_CLOSE:
             return
         set_idle(self.conn_state)
+        answering.activity.last = monotonic()
+        hurry: AbstractContextManager[Any] = nullcontext()
+        if self.conn_state[2] == STATE_LAST:
+            hurry = Timeout(LAST_SECONDS, TimeoutError("the server ends"))
         self.raw_requestline = b""
         try:
-            if not self._wait_for_request() or not self._read_request():
-                return
+            with hurry:
+                if not self._wait_for_request():
+                    return
+                answering.activity.last = monotonic()
+                if not self._read_request():
+                    return
         except RequestRefused as exc:
             self._report(exc)
             return
@@ -283,7 +295,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
             self.server.get_environ(),
             sock,
             self.client_address,
-            partial(set_idle, self.conn_state),
+            partial(set_aside, self.conn_state, self._answering.activity),
             partial(self.server.call_on_stop, self.conn_state),
         )
         headers = self.headers.items()
@@ -331,7 +343,8 @@ class HttpProtocol(BaseHTTPRequestHandler):
             client_keeps
             and not self.close_connection
             and bool(self.server.keepalive)
-            and self._style.may_chunk,
+            and self._style.may_chunk
+            and self.conn_state[2] != STATE_CLOSE,
             fields.closes or fields.keeps,
             body,
         )
@@ -340,11 +353,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
         answering.name_client(*self.get_client_address())
         line = RequestLine(self.requestline, self.command, self.path, minor)
         answering.answer(line, fields, self.environ, body, response)
-        self.close_connection = not (
-            response.keep_alive
-            and self.conn_state[2] != STATE_CLOSE
-            and (body.is_at_end() or answering.drain(body))
-        )
+        self.close_connection = not answering.may_have_next(response, body)
 
     def get_client_address(self) -> tuple[str, Any]:
         """Give host and port of the client, for the access log."""

@@ -7,11 +7,16 @@ the server's green thread is killed or interrupted, `is_accepting` was turned of
 socket broke) the same happens: every connection is told to close, those that wait for a request
 are shut down now, those that serve one finish it, and the listening socket is closed: last, as
 programs know it, but at once after `stop`, so that who comes later is refused and need not wait.
-Nobody who has asked may go without an answer, so a connection with bytes to read counts as one
-that serves, for a moment, and one that has just come is given that moment to send its request.
+Nobody who has asked, or is about to, may go without an answer. A client is about to ask that has
+come, was answered, or has begun to send a request within the last second (`YOUNG_SECONDS`), and so
+is one that has sent what nobody has read yet. Those may have one more request, answered with
+`Connection: close`, and have a second for it (`LAST_SECONDS`); the rest are idle, and shut down at
+once. Whoever is answered after `stop` by a response that had begun before it, and so has promised
+to keep the connection, is given that second too (see `connection`). And those that the kernel has
+connected, but nobody has accepted, are accepted after `stop`, as far as the pool has room.
 
-Only `stop` names a grace. Once it is over, the green threads of the connections that are left
-are killed; who does not end of that either is left behind. `stop` may be called from anywhere,
+Only `stop` names a grace. Once it is over, be it before that second, the green threads of the
+connections that are left are killed; who does not end of that either is left behind. `stop` may be called from anywhere,
 also from a signal handler in the midst of anything, so all it does is to leave word: what
 follows is done by the hub, in whose own greenlet nothing else can run.
 """
@@ -21,6 +26,7 @@ from __future__ import annotations
 import errno
 import socket as stdlib_socket
 import ssl
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
@@ -30,9 +36,10 @@ from greenlet import GreenletExit, getcurrent
 from eventlet._core.current import get_hub
 from eventlet._core.hub import Hub
 from eventlet._core.scope import shielded
-from eventlet._core.thread import throw_soon
+from eventlet._core.thread import throw_into, throw_soon
 from eventlet._core.timers import Timer
 from eventlet._server.access_log import ServerLog
+from eventlet._server.activity import LAST_SECONDS, Activity
 from eventlet._server.connection import STATE_CLOSE, STATE_IDLE, STATE_LAST
 from eventlet._server.environ import is_tls
 from eventlet._unpatched import base_socket, monotonic
@@ -46,8 +53,7 @@ __all__ = ["Acceptor", "ConnectionPool"]
 
 TURN_CONNECTIONS = 4  # accepted before all others have a turn: each costs like several requests
 BACK_OFF_SECONDS = 0.1
-YOUNG_SECONDS = 1.0  # a client that connects sends its request within this time
-LAST_SECONDS = 1.0  # for one more request, when all is to end
+YOUNG_SECONDS = 1.0  # a client that is at work sends a request within this time
 KILLED_SECONDS = 2.0  # for what a killed request has to clean up
 TLS_BACK_OFF_SECONDS = 0.001
 
@@ -73,21 +79,23 @@ class _Told(BaseException):
     """Raised in the green thread that accepts, or waits for the end, by `stop`."""
 
 
-class _Open:
+class _Open(Activity):
     """A connection that was accepted and has not ended.
 
     Attributes:
         state: the list `[address, socket, state]`.
-        arrived: moment on the monotonic clock.
         thread: the green thread that serves it, None before it runs.
         on_stop: what ends it in good order, where the application has taken it over.
+        is_held: it has no place in the pool yet.
+        is_extended: it was given more time for what it had sent just before that was over.
     """
 
-    __slots__ = ("arrived", "on_stop", "state", "thread")
+    __slots__ = ("is_extended", "is_held", "on_stop", "state", "thread")
 
     def __init__(self, state: list[Any]) -> None:
+        super().__init__()
         self.state = state
-        self.arrived = monotonic()
+        self.is_held = self.is_extended = False
         self.thread: Any = None
         self.on_stop: Callable[[], object] | None = None
 
@@ -121,13 +129,14 @@ class Acceptor:
         self._socket_timeout = socket_timeout
         self._journal = journal
         self._connections: dict[int, _Open] = {}
-        self._held: _Open | None = None  # accepted, while the pool was full
+        self._held: deque[_Open] = deque()  # accepted, but there is no place in the pool yet
         self._phase = _NEW
         self._is_told = False
         self._is_short = False  # of descriptors or memory, and said so
         self._kill_at: float | None = None
         self._killer: Timer | None = None
-        self._patience: list[Timer] = []
+        self._is_killing = False
+        self._patience: Timer | None = None
         self._hub: Hub | None = None
         self._thread: Any = None
 
@@ -149,11 +158,10 @@ class Acceptor:
         except _Told:
             pass
         except (KeyboardInterrupt, SystemExit):
+            self._phase = _FINISHING
             self._journal.milestone("wsgi exiting")
         finally:
             self._phase = _FINISHING
-            if self._is_told:
-                self._sock.close()
             try:
                 self._finish()
             finally:
@@ -190,6 +198,10 @@ class Acceptor:
             if self._phase == _FINISHING:
                 self._say_stop(opened)
 
+    def find_activity(self, state: list[Any]) -> Activity:
+        """Give what is noted of a connection's client; of one that is not ours, a new note."""
+        return self._connections.get(id(state)) or Activity()
+
     # --- accepting -----------------------------------------------------------------------
 
     def _accept_next(self) -> bool:
@@ -197,25 +209,46 @@ class Acceptor:
         accepted = self._accept()
         if accepted is None:
             return False
-        client, address = accepted
-        # Keyed by the object: clients of a unix socket all have the same address.
-        opened = _Open([address, client, STATE_IDLE])
-        self._connections[id(opened.state)] = opened
+        opened = self._take(*accepted)
         try:
-            client.settimeout(self._socket_timeout)
-            self._journal.detail(f"accepted {address!r}")
+            self._welcome(opened)
             self._pool.spawn(self._serve, opened)
         except _Told:
-            self._held = opened
+            self._hold(opened)
             raise
         except BaseException:
-            self._connections.pop(id(opened.state), None)
-            client.close()
+            self._drop(opened)
             raise
         return True
 
+    def _take(self, client: Any, address: Any) -> _Open:
+        # Keyed by the object: clients of a unix socket all have the same address.
+        opened = _Open([address, client, STATE_IDLE])
+        self._connections[id(opened.state)] = opened
+        return opened
+
+    def _welcome(self, opened: _Open) -> None:
+        address, client, _ = opened.state
+        client.settimeout(self._socket_timeout)
+        if self._is_short:
+            self._is_short = False
+            self._journal.note("accepting again")
+        self._journal.detail(f"accepted {address!r}")
+
+    def _hold(self, opened: _Open) -> None:
+        opened.is_held = True
+        opened.state[2] = STATE_LAST
+        self._held.append(opened)
+
+    def _drop(self, opened: _Open) -> None:
+        self._connections.pop(id(opened.state), None)
+        opened.state[1].close()
+
     def _serve(self, opened: _Open) -> None:
         opened.thread = getcurrent()
+        if self._is_killing:
+            self._drop(opened)
+            return
         try:
             self._process(opened.state)
         finally:
@@ -226,7 +259,7 @@ class Acceptor:
         sock, journal = self._sock, self._journal
         while True:
             try:
-                client, address = sock.accept()
+                accepted: tuple[Any, Any] = sock.accept()
             except TimeoutError:
                 continue  # a time-out on the listening socket is not ours to judge
             except OSError as exc:
@@ -236,16 +269,15 @@ class Acceptor:
                     continue
                 if exc.errno in _ENDED:
                     return None
-                if exc.errno in _EXHAUSTED:
+                if isinstance(exc, BlockingIOError):
+                    sock.settimeout(None)  # whose mode is not for us
+                elif exc.errno in _EXHAUSTED:
                     self._say_short(exc)
                     sleep(BACK_OFF_SECONDS)
                 elif exc.errno not in _ONE_FAILED:
                     raise
             else:
-                if self._is_short:
-                    self._is_short = False
-                    journal.note("accepting again")
-                return client, address
+                return accepted
 
     def _say_short(self, exc: OSError) -> None:
         """Say once, not at each attempt, that nothing can be accepted."""
@@ -258,45 +290,76 @@ class Acceptor:
     def _tell(self) -> None:
         """Act on `stop`, in the hub's greenlet."""
         if self._phase == _ACCEPTING:
-            self._phase = _FINISHING
-            throw_soon(self._thread, _Told())
+            self._interrupt(_ACCEPTING)
         elif self._phase == _FINISHING:
             self._set_killer()
+
+    def _interrupt(self, phase: int) -> None:
+        """Raise `_Told` in `run`, unless it comes to the end of a phase by itself."""
+        if self._phase == phase and not throw_into(self._thread, _Told()) and self._hub is not None:
+            self._hub.call_soon(self._interrupt, phase)
 
     def _finish(self) -> None:
         """Tell all connections to close, and wait until they have."""
         try:
             self._set_killer()
             self._tell_all()
-            self._be_patient()
+            if self._is_told:
+                self._take_backlog()
+                self._sock.close()
+            self._be_patient(LAST_SECONDS)
             with shielded():
-                if self._held is not None:
-                    self._held.state[2] = STATE_LAST
-                    self._pool.spawn(self._serve, self._held)
-                    self._be_patient()
+                while self._held:
+                    opened = self._held[0]
+                    self._pool.spawn(self._serve, opened)
+                    self._held.popleft().is_held = False
+                    opened.last = monotonic()
+                    self._be_patient(LAST_SECONDS)
                 self._pool.waitall()
         except _Told:
             self._journal.note(f"{len(self._connections)} connections do not end, though killed")
         finally:
-            for timer in self._patience:
-                timer.cancel()
-            self._shut_down_last_ones()
-        for opened in list(self._connections.values()):
-            if opened.thread is None:  # killed before it had begun
-                opened.state[1].close()
+            if self._patience is not None:
+                self._patience.cancel()
+            for opened in list(self._connections.values()):
+                if opened.thread is None:  # killed before it had begun
+                    opened.state[1].close()
+                elif opened.state[2] == STATE_LAST:
+                    self._shut_down(opened.state)
+
+    def _take_backlog(self) -> None:
+        """Accept whom the kernel has connected already, as far as the pool has room for them.
+
+        Those beyond it may find room with somebody else who listens here too.
+        """
+        count_room = getattr(self._pool, "free", None)
+        room = count_room() - len(self._held) if callable(count_room) else 0
+        if room > 0:
+            self._sock.settimeout(0.0)
+        while room > 0:
+            try:
+                accepted = self._sock.accept()
+            except OSError as exc:
+                if isinstance(exc, ssl.SSLError) or exc.errno in _ONE_FAILED:
+                    continue
+                break  # nobody is left, or they cannot be had
+            room -= 1
+            opened = self._take(*accepted)
+            self._hold(opened)
+            self._welcome(opened)
 
     def _tell_all(self) -> None:
-        """Shut down who is idle; who is young or has sent something may have one request."""
+        """Shut down who is idle; who is at work or has sent something may have one request."""
         since = monotonic() - YOUNG_SECONDS
-        for opened in self._connections.values():
+        for opened in list(self._connections.values()):
             state = opened.state
-            if opened is self._held:
+            if opened.is_held:
                 continue
             if opened.on_stop is not None:
                 self._say_stop(opened)
             elif state[2] != STATE_IDLE:
                 state[2] = STATE_CLOSE
-            elif opened.arrived > since or _has_more(state[1]):
+            elif opened.last > since or _has_more(state[1]):
                 state[2] = STATE_LAST
             else:
                 self._shut_down(state)
@@ -313,15 +376,31 @@ class Acceptor:
         except (Exception, Timeout):
             self._journal.traceback()
 
-    def _be_patient(self) -> None:
+    def _be_patient(self, seconds: float) -> None:
         """Give those who may have one more request a moment to send it."""
-        self._patience.append(get_hub().call_later(LAST_SECONDS, self._shut_down_last_ones))
+        if self._patience is None:
+            self._patience = get_hub().call_later(seconds, self._shut_down_last_ones)
 
     def _shut_down_last_ones(self) -> None:
-        """Shut down who was given a moment for one more request and has sent none."""
+        """Shut down who was given a moment for one more request and has not begun to send it."""
+        self._patience = None
+        now = monotonic()
+        soonest = LAST_SECONDS
+        is_waiting = False
         for opened in list(self._connections.values()):
-            if opened.state[2] == STATE_LAST and (opened.thread or opened is not self._held):
+            if opened.state[2] != STATE_LAST or opened.is_held:
+                continue
+            if not opened.is_extended and _has_more(opened.state[1]):
+                opened.is_extended = True
+                opened.last = now
+            left = opened.last + LAST_SECONDS - now
+            if left > 0:
+                is_waiting = True
+                soonest = min(soonest, left)
+            else:
                 self._shut_down(opened.state)
+        if is_waiting:
+            self._be_patient(soonest)
 
     def _shut_down(self, state: list[Any]) -> None:
         state[2] = STATE_CLOSE
@@ -345,19 +424,19 @@ class Acceptor:
         """Kill the connections, in the hub's greenlet."""
         if self._phase != _FINISHING or self._hub is None:
             return
+        self._is_killing = True
         killed = 0
         for opened in list(self._connections.values()):
+            killed += opened.state[2] != STATE_LAST
             opened.state[2] = STATE_CLOSE
             if opened.thread is not None:
-                killed += 1
                 throw_soon(opened.thread, GreenletExit())
         if killed:
             self._journal.note(f"grace is over: killed {killed} connections")
         self._killer = self._hub.call_later(KILLED_SECONDS, self._give_up)
 
     def _give_up(self) -> None:
-        if self._phase == _FINISHING:
-            throw_soon(self._thread, _Told())
+        self._interrupt(_FINISHING)
 
 
 def _is_alive(sock: Any) -> bool:

@@ -7,6 +7,7 @@ pipelined request is ever given to the reader of a body.
 from __future__ import annotations
 
 from eventlet._protocols.head_collector import HeadCollector, HeadLimits
+from eventlet._server.activity import Activity
 from eventlet._server.limits import Limits
 from eventlet._server.patience import Patience, PatientSocket
 from eventlet._unpatched import monotonic
@@ -23,6 +24,7 @@ class RequestStream:
         sock: where they come from.
         limits: how long a head may be.
         patience: how long each wait may take; None for the defaults.
+        activity: hears of heads that come in pieces.
 
     Attributes:
         keeps_lines: a line whose rest did not come in time can be read again.
@@ -30,11 +32,25 @@ class RequestStream:
 
     keeps_lines = True
 
-    __slots__ = ("_data", "_limits", "_patience", "_pos", "_recv", "_recv_body", "_short")
+    __slots__ = (
+        "_activity",
+        "_data",
+        "_limits",
+        "_patience",
+        "_pos",
+        "_recv",
+        "_recv_body",
+        "_short",
+    )
 
     def __init__(
-        self, sock: PatientSocket, limits: HeadLimits, patience: Patience | None = None
+        self,
+        sock: PatientSocket,
+        limits: HeadLimits,
+        patience: Patience | None = None,
+        activity: Activity | None = None,
     ) -> None:
+        self._activity = activity
         self._recv = sock.recv
         self._limits = limits
         self._short = min(limits) - 4
@@ -116,7 +132,10 @@ class RequestStream:
         """Gather a head that needs more than one look; the whole of it has one deadline."""
         collector = HeadCollector(self._limits)
         patience = self._patience
-        deadline = None if patience.head is None else monotonic() + patience.head
+        began = monotonic()
+        deadline = None if patience.head is None else began + patience.head
+        if self._activity is not None and data:
+            self._activity.last = began
         while data:
             found = collector.feed(data)
             if found is not None:

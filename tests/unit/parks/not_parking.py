@@ -45,7 +45,7 @@ NOT_PARKING: dict[str, dict[str, str]] = {
         ),
         "eventlet.greenio.waiting": (
             "WaitingSocket.getblocking WaitingSocket.gettimeout WaitingSocket.setblocking"
-            " WaitingSocket.setsockopt WaitingSocket.settimeout"
+            " WaitingSocket.setsockopt WaitingSocket.settimeout limit_sending"
         ),
         "eventlet.greenio.records": "in_green_use",
         "eventlet.greenio": "set_nonblocking",
@@ -82,8 +82,8 @@ NOT_PARKING: dict[str, dict[str, str]] = {
             " HttpProtocol.get_environ HttpProtocol.handle_expect_100"
         ),
         "eventlet.wsgi": (
-            "Server.call_on_stop Server.get_environ Server.get_head_limits Server.stop"
-            " Server.took_over"
+            "Server.call_on_stop Server.find_activity Server.get_environ Server.get_head_limits"
+            " Server.stop Server.took_over"
         ),
     },
     "starts, opens or makes something and returns at once": {
