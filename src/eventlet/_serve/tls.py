@@ -84,8 +84,8 @@ def _wrong_pair(certificate: str, key: str | None, exc: ssl.SSLError) -> Refusal
             f"{certificate!r}",
             "name the key it was made with by --tls-key",
         )
+    files = f"{certificate!r} holds" if key is None else f"{certificate!r} and {key!r} hold"
     return Refusal(
-        f"{certificate!r} and {key or certificate!r} hold no certificate with its private key "
-        f"({exc.reason or exc})",
+        f"{files} no certificate with its private key ({exc.reason or exc})",
         "both are files in PEM form; the key may be in the file of the certificate",
     )

@@ -135,16 +135,17 @@ class _Worker:
         settings = self._settings
         sys.path.insert(0, os.getcwd())
         app = load(settings.app)
-        listeners: list[Any] = [
-            GreenSocket(sock.family, sock.type, sock.proto, sock.detach())
-            for sock, *_ in self._job.listeners
-        ]
         tls = None
         if settings.tls_cert is not None:
             from eventlet.green.ssl import GreenSSLContext  # OpenSSL is loaded for TLS alone
 
             tls = make_context(settings, GreenSSLContext)
         self._log_fd = access_log = open_log(settings.access_log)
+        # Last, for whoever makes them has to close them.
+        listeners: list[Any] = [
+            GreenSocket(sock.family, sock.type, sock.proto, sock.detach())
+            for sock, *_ in self._job.listeners
+        ]
         if settings.max_requests is not None:
             limit = settings.max_requests + randint(0, settings.max_requests_jitter)  # noqa: S311
             app = Counted(app, limit, partial(self._say, link.TIRED, f"{limit} requests"))

@@ -70,7 +70,7 @@ def refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., st
         (["good:app", "--proxy-protocol"], "name the proxies with --forwarded-allow-ips"),
         (["good:app", "--tls-cert=no.pem"], "cannot read 'no.pem': No such file or directory"),
         (["good:app", "--tls-cert=."], "cannot read '.': Is a directory"),
-        (["good:app", "--tls-cert=good.py"], "hold no certificate with its private key"),
+        (["good:app", "--tls-cert=good.py"], "'good.py' holds no certificate with its private key"),
         (["good:app", "--tls-key=key.pem"], "--tls-key key.pem has no certificate; name it with"),
         (["good:app", "--client-ca=ca.pem"], "--client-ca ca.pem has no certificate"),
     ],

@@ -111,6 +111,23 @@ def test_new_certificates(tmp_path: Path, authority: trustme.CA) -> None:
         assert served.fetch(context=context) == str(served.children[0])
 
 
+def test_certificates_that_cannot_be_used_leave_the_old_workers_at_work(
+    tmp_path: Path, authority: trustme.CA
+) -> None:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    with Served(tmp_path, "--tls-cert=both.pem") as served:
+        (pid,) = served.pids
+        (tmp_path / "both.pem").write_text("junk")
+        served.send(signal.SIGHUP)
+        served.wait_for("'both.pem' holds no certificate with its private key")
+        served.wait_for("the old workers go on")
+
+        assert served.fetch(context=context) == str(pid)
+        assert served.end() == 0
+        assert "Traceback" not in served.said
+
+
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
 def test_a_log_that_was_moved_away_is_opened_again(tmp_path: Path, number: signal.Signals) -> None:
     log = tmp_path / "log"
