@@ -4,7 +4,7 @@
 # make stress   the long runs: many OS threads, many games, signals; writes their results
 # make load     a server under load: 10,000 connections, slow clients, noise, restarts; likewise
 # make test-libraries  other people's libraries, patched, at work; writes its results
-# make test-gunicorn  our worker under gunicorn, and web frameworks under `serve`
+# make test-gunicorn  our worker under gunicorn; web frameworks and WebSocket libraries
 # make test-autobahn  the Autobahn test suite against our WebSockets; writes its results
 # make test-stdlib  the standard library's own tests, patched; writes its results
 # make bench    the benchmark harness
@@ -119,7 +119,8 @@ test-libraries: $(LIBRARIES)/.made
 
 test-gunicorn: $(SERVERS)/.made
 	PYTHONNOUSERSITE=1 PYTHONPATH= $(SERVERS)/bin/python -m pytest \
-	    tests/unit/test_gunicorn.py tests/unit/serve/test_frameworks.py $(TEST_ARGS)
+	    tests/unit/test_gunicorn.py tests/unit/serve/test_frameworks.py \
+	    tests/unit/websocket/test_other_libraries.py $(TEST_ARGS)
 
 # Half an hour, nearly all of it for groups 9, 12 and 13; needs Python 2.7 for the suite itself, which
 # is installed in a folder: AUTOBAHN_ARGS='--folder DIR --groups 1 2 3'.

@@ -83,9 +83,15 @@ class Gunicorn:
     """A running gunicorn."""
 
     def __init__(
-        self, folder: Path, worker: str, release: str, *options: str, binds: bool = True
+        self,
+        folder: Path,
+        worker: str,
+        release: str,
+        *options: str,
+        app: str = APP,
+        binds: bool = True,
     ) -> None:
-        write(folder, site_app=APP)
+        write(folder, site_app=app)
         self._log = folder / "log"
         env = environment({"HOME": str(folder)})
         env["PYTHONPATH"] = os.pathsep.join(filter(None, (release, env["PYTHONPATH"])))
