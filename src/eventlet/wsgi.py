@@ -135,6 +135,7 @@ class Server:
 
     Raises:
         AttributeError: `custom_pool` lacks a method.
+        ValueError: `log_format` names a field that there is none of.
     """
 
     def __init__(
@@ -343,6 +344,7 @@ def server(
 
     Raises:
         AttributeError: `custom_pool` lacks a method.
+        ValueError: `log_format` names a field that there is none of.
         OSError: the listening socket failed.
     """
     settings = Server(

@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from eventlet._server.response_head import PerSecond
@@ -93,6 +94,35 @@ def escape(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def escape_quoted(text: str) -> str:
+    """Make what a client sent fit for what stands in quotes in a line of a log."""
+    if '"' in text or "\\" in text:
+        text = text.replace("\\", r"\\").replace('"', r"\"")
+    return escape(text)
+
+
+def outlast(write: Callable[[str], Any]) -> Callable[[str], None]:
+    """Give a `write` that never fails: a log on a full disk may not take requests with it.
+
+    The first failure, and the first after it has worked again, is told on the standard error.
+    """
+    is_working = True
+
+    def write_or_tell(text: str) -> None:
+        nonlocal is_working
+        try:
+            write(text)
+            is_working = True
+        except Exception:
+            if is_working:
+                is_working = False
+                with suppress(Exception):  # it may be what has failed
+                    sys.stderr.write(f"eventlet.wsgi: cannot log {text!r}\n")
+                    traceback.print_exc()
+
+    return write_or_tell
+
+
 class ServerLog:
     """What a server says about itself, each line with the number of its process.
 
@@ -101,8 +131,8 @@ class ServerLog:
     """
 
     def __init__(self, logger: Logger, pid: int) -> None:
-        self._info = logger.info
-        self._debug = logger.debug
+        self._info = outlast(logger.info)
+        self._debug = outlast(logger.debug)
         self._pid = pid
 
     def note(self, what: str) -> None:
@@ -137,7 +167,7 @@ def chain_and_peer(peer: str, forwarded_for: str | None) -> str:
     """Name the client of a request: the addresses of X-Forwarded-For, then the peer, by commas."""
     if not forwarded_for:
         return peer
-    return f"{escape(forwarded_for)},{peer}".replace(" ", "")
+    return f"{forwarded_for},{peer}".replace(" ", "")
 
 
 class AccessLog:
@@ -148,14 +178,22 @@ class AccessLog:
         log_format: %-format over `client_ip client_port date_time request_line status_code
             body_length wall_seconds`.
         client_ip: names the client of a request.
+
+    Raises:
+        ValueError: there is no such field, or the format is none.
     """
 
     def __init__(
         self, write: Callable[[str], None], log_format: str, client_ip: NameClient
     ) -> None:
-        self._write = write
+        self._write: Callable[[str], Any] = str  # to try the format: at a request it is too late
         self._format = log_format
         self.client_ip = client_ip
+        try:
+            self.request("", "", "", 0, 0, 0.0)
+        except (KeyError, TypeError, ValueError) as exc:
+            raise ValueError(f"bad log_format {log_format!r}: {exc!r}") from exc
+        self._write = outlast(write)
 
     def request(
         self,
@@ -170,10 +208,10 @@ class AccessLog:
         self._write(
             self._format
             % {
-                "client_ip": client_ip,
+                "client_ip": escape(client_ip),
                 "client_port": client_port,
                 "date_time": _date_time(),
-                "request_line": escape(request_line),
+                "request_line": escape_quoted(request_line),
                 "status_code": status_code,
                 "body_length": body_length,
                 "wall_seconds": wall_seconds,

@@ -103,7 +103,7 @@ class Answering:
 
     def name_client(self, host: str, port: Any) -> None:
         """Set what the access log says of the client."""
-        self.client_ip, self.client_port = host, str(port)
+        self.client_ip, self.client_port = str(host), str(port)
 
     def debug(self, what: str) -> None:
         """Say what helps to find a fault, and whose connection it is."""
