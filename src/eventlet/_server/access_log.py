@@ -70,6 +70,12 @@ class LoggerFileWrapper(LoggerNull):
         if self._debug:
             self.write(msg, *args)
 
+    def error(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        self.write(msg, *args)
+
+    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        self.write(f"{msg % args if args else msg}\n{traceback.format_exc().rstrip()}")
+
     def write(self, msg: str, *args: Any) -> None:
         """Write one line; `args` are filled into the message."""
         self.log.write((msg % args if args else msg) + "\n")

@@ -15,11 +15,12 @@ from eventlet._server.access_log import (
     JsonAccessLog,
     chain_and_peer,
     escape_quoted,
+    get_logger,
     outlast,
     peer_alone,
 )
 
-from tests.unit.server.site import Site
+from tests.unit.server.site import Lines, Site
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -115,6 +116,23 @@ def test_no_request_notices_a_log_that_fails(word: str, capsys: pytest.CaptureFi
 
     assert len(hooks) == 4
     assert f"disk full, {word}" in capsys.readouterr().err
+
+
+def test_whatever_can_be_written_to_takes_errors_too() -> None:
+    lines = Lines()
+    log: Any = get_logger(lines, False)
+    log.info("an %s", "info")
+    log.debug("a detail")
+    log.error("an %s", "error")
+    try:
+        raise ZeroDivisionError
+    except ZeroDivisionError:
+        log.exception("100 %")
+
+    first, second, third, *traceback = lines
+    assert [first, second, third] == ["an info", "an error", "100 %"]
+    assert traceback[0].startswith("Traceback")
+    assert traceback[-1] == "ZeroDivisionError"
 
 
 def test_the_peer_alone() -> None:
