@@ -22,7 +22,7 @@ from eventlet._server.environ import Environ, addr_to_host_port
 from eventlet._server.file_wrapper import FileWrapper
 from eventlet._server.limits import Limits
 from eventlet._server.request_body import Input
-from eventlet._server.response import Response
+from eventlet._server.response import DRAIN_BYTES, Response
 from eventlet._server.takeover import Taken, TakeOver
 from eventlet._unpatched import monotonic
 from eventlet.timeout import Timeout
@@ -42,8 +42,6 @@ STATE_IDLE = "idle"
 STATE_LAST = "last"
 STATE_REQUEST = "request"
 STATE_CLOSE = "close"
-
-DRAIN_BYTES = 1024 * 1024  # of an unread body, to be able to use the connection again
 
 _LOGGED_LINE = 1024  # characters of a request line that was refused
 

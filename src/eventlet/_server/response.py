@@ -30,10 +30,12 @@ from eventlet._server.file_wrapper import FilePart, find_part
 from eventlet._server.response_head import AppHead, InvalidResponse, ResponseStyle, date_line
 from eventlet._server.takeover import Taken
 
-__all__ = ["Response"]
+__all__ = ["DRAIN_BYTES", "Response"]
 
 # What the length of a body means on the wire; see above.
 _UNDECIDED, _NONE, _BY_LENGTH, _CHUNKED, _BY_CLOSE = range(5)
+
+DRAIN_BYTES = 1024 * 1024  # of an unread body, to be able to use the connection again
 
 _JOIN_BYTES = 65536  # bodies up to this size are sent together with the head
 _CHARSET = re.compile(r';[\t ]*charset[\t ]*=[\t ]*(?:"([^"]*)"|([^\s;"]+))', re.IGNORECASE)
@@ -49,6 +51,9 @@ class RequestBody(Protocol):
     """What a response has to do with the body of its request."""
 
     headers_sent: bool
+    content_length: int | None
+    position: int
+    failure: Exception | None
 
     def is_held_back(self) -> bool: ...
 
@@ -213,6 +218,8 @@ class Response:
         part = None if self.is_begun else find_part(file)
         if part is None:
             return False
+        if self._body.content_length:
+            self._weigh_request()
         head = self._begin(part.size)
         count = 0 if self._framing == _NONE else min(part.size, self._left)
         if sendfile is not None and count > _JOIN_BYTES:
@@ -322,6 +329,16 @@ class Response:
             rest += self._style.keep_alive_lines
         return data + rest + b"\r\n"
 
+    def _weigh_request(self) -> None:
+        """Say in time that the connection closes, if the rest of the request will not be read.
+
+        Only the end of the response tells what the application leaves.
+        """
+        body = self._body
+        left = (body.content_length or 0) - body.position
+        if body.failure is not None or left > DRAIN_BYTES:
+            self.keep_alive = False
+
     def _drops_body(self, code: int) -> bool:
         return self._method == "HEAD" or (self._method == "CONNECT" and code < 300)
 
@@ -358,7 +375,12 @@ class Response:
 
     def _end(self, rest: bytes, size: int | None = None) -> None:
         """Send the rest with the end of the body; `size` is that of the whole, if known."""
-        head = b"" if self.is_begun else self._begin(size)
+        if self.is_begun:
+            head = b""
+        else:
+            if self._body.content_length:
+                self._weigh_request()
+            head = self._begin(size)
         if self._framing == _BY_LENGTH and len(rest) == self._left:
             self._left = 0
             data = rest

@@ -371,7 +371,8 @@ def test_the_next_pipelined_request_is_never_touched(read: Any) -> None:
 def test_an_unread_body_that_is_too_long_closes_the_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("eventlet._server.answering.DRAIN_BYTES", 10)
+    for module in ("answering", "response"):
+        monkeypatch.setattr(f"eventlet._server.{module}.DRAIN_BYTES", 10)
     request = b"POST / HTTP/1.1\r\nContent-Length: 11\r\n\r\nGET / HTTP/1.1\r\n\r\n"
 
     with Site(reading(lambda body: None)) as site:
