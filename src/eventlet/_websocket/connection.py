@@ -30,7 +30,7 @@ from typing import Any, Final, Self
 
 from eventlet._server.closing import end_tls
 from eventlet._server.environ import is_tls
-from eventlet._unpatched import monotonic
+from eventlet._unpatched import base_socket, monotonic
 from eventlet._websocket.closing_codes import (
     ABNORMAL,
     GOING_AWAY,
@@ -314,7 +314,7 @@ class RFC6455WebSocket(WebSocket):
         """End a connection whose peer is silent: no more is read or written."""
         self._outbox.tear()
         self._end_reading(ABNORMAL, reason)
-        self._shut_down(stdlib_socket.SHUT_RDWR)
+        self._end_stream()
 
     # --- reading --------------------------------------------------------------------------
 
@@ -461,11 +461,17 @@ class RFC6455WebSocket(WebSocket):
         """End both directions: what the peer has of a frame will never be whole."""
         if not self._is_closing:
             self.websocket_closed = True
-            self._shut_down(stdlib_socket.SHUT_RDWR)
+            self._end_stream()
 
-    def _shut_down(self, how: int) -> None:
+    def _end_stream(self) -> None:
+        """Shut both directions down, under those who read and write."""
+        sock = self.socket
         try:
-            self.socket.shutdown(how)
+            if is_tls(sock):
+                # Its own `shutdown` would have them go on in plain text.
+                base_socket.shutdown(sock, stdlib_socket.SHUT_RDWR)
+            else:
+                sock.shutdown(stdlib_socket.SHUT_RDWR)
         except OSError:
             pass  # it is down already
 

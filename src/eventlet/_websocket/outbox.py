@@ -13,7 +13,7 @@ write.
 
 Control frames of our own making (pongs, pings of the keep-alive) must not wait behind long
 messages, and who reads must never be held up by who does not: they are posted, and written
-between two frames by whoever holds the pen, else by a green thread made for it.
+between two frames by whoever holds the pen, or by a green thread made for it.
 """
 
 from __future__ import annotations
@@ -125,8 +125,7 @@ class Outbox:
         if len(self._posted) == _MAX_POSTED:
             self._posted.popleft()
         self._posted.append(frame)
-        if not self._pen.locked():
-            self._start_draining()
+        self._start_draining()  # whoever has the pen may be quicker, or not send at all
 
     # --- how it ends --------------------------------------------------------------------
 

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, Self
 
 from eventlet.green import socket
+from eventlet.greenthread import spawn
 from eventlet.timeout import Timeout
 from eventlet.websocket import RFC6455WebSocket, WebSocketWSGI
 
+from tests.unit.green.test_ssl import make_client_context, make_server_context
 from tests.unit.server.site import PATIENCE, Site
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -175,7 +177,22 @@ class WebSite(Site):
 @contextmanager
 def pair(**options: Any) -> Any:
     """A WebSocket of the server's side, and its peer, over a pair of sockets."""
+    with _both(*socket.socketpair(), **options) as both:
+        yield both
+
+
+@contextmanager
+def tls_pair(**options: Any) -> Any:
+    """The same with TLS."""
     near, far = socket.socketpair()
+    accepting = spawn(make_server_context().wrap_socket, near, server_side=True)
+    far = make_client_context().wrap_socket(far, server_hostname="localhost")
+    with _both(accepting.wait(), far, **options) as both:
+        yield both
+
+
+@contextmanager
+def _both(near: Any, far: Any, **options: Any) -> Any:
     ws = RFC6455WebSocket(near, {}, **options)
     with Timeout(PATIENCE), Peer(far) as peer:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -27,10 +28,20 @@ from tests.unit.websocket.peer import (
     deflate,
     frame,
     pair,
+    tls_pair,
 )
 
 DEFLATE: dict[str, dict[str, Any]] = {"permessage-deflate": {}}
 BIG = bytes(8 << 20)
+
+
+def swallow(call: Callable[..., object], *args: Any) -> Exception | None:
+    """Call, and return what was raised."""
+    try:
+        call(*args)
+    except OSError as exc:
+        return exc
+    return None
 
 
 # -- sending ---------------------------------------------------------------------------------------
@@ -637,6 +648,57 @@ def test_senders_do_not_interleave() -> None:
         assert got == messages
         for sender in senders:
             sender.wait()
+
+
+@pytest.mark.parametrize("how", ["interrupted sender", "given up"])
+def test_what_comes_over_tls_is_never_read_without_it(how: str) -> None:
+    """The standard library's sockets go on in plain text once they were shut down."""
+    with tls_pair() as (ws, peer):
+        sender = spawn(swallow, ws.send, BIG)
+        sleep(0)
+        peer.send(frame(TEXT, b"x" * 20_000) * 4)
+        if how == "given up":
+            ws.give_up("silent")
+        else:
+            kill(sender)
+        assert set(ws) <= {"x" * 20_000}
+        assert ws.close_code == 1006
+
+
+def test_a_sender_over_tls_whose_connection_is_given_up_is_told() -> None:
+    with tls_pair() as (ws, _peer):
+        sender = spawn(swallow, ws.send, BIG)
+        sleep(0)
+        ws.give_up("silent")
+        assert isinstance(sender.wait(), ConnectionClosedError)
+
+
+def test_a_sender_of_many_frames_is_told_that_it_is_closed() -> None:
+    with pair() as (ws, _peer):
+        ws.fragment_length = 1 << 20
+        ws.close_timeout = 0.05
+        sender = spawn(swallow, ws.send, BIG)
+        sleep(0)
+        ws.close()
+        assert isinstance(sender.wait(), ConnectionClosedError)
+
+
+def test_a_pong_goes_out_though_the_sender_whose_turn_it_is_sends_nothing() -> None:
+    def send_nonsense() -> None:
+        with pytest.raises(ProtocolError):
+            ws.send("there is nothing to continue", continuation=True)
+
+    with pair() as (ws, peer):
+        first = spawn(ws.send, BIG)
+        sleep(0)
+        second = spawn(send_nonsense)
+        sleep(0)
+        reader = spawn(ws.wait)
+        first.link(lambda _: ws._outbox.post(ws._pack_message(b"late", control_code=PONG)))
+        assert peer.frame() == Frame(FIN | BINARY, BIG)
+        assert peer.frame() == Frame(FIN | PONG, b"late")
+        second.wait()
+        reader.kill()
 
 
 def test_a_killed_close_has_closed_the_socket() -> None:
