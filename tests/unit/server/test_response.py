@@ -24,6 +24,9 @@ class Body:
         self.content_length: int | None = None
         self.position = 0
         self.failure: Exception | None = None
+        self.content_length: int | None = None
+        self.position = 0
+        self.failure: Exception | None = None
         self.held_back = held_back
 
     def is_held_back(self) -> bool:
@@ -265,6 +268,27 @@ def test_a_failure_before_much_was_made_leaves_everything_open() -> None:
 
 
 # --- a length the application names ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "send", [lambda response: response.send_sized([b"x"]), lambda response: response.finish(b"x")]
+)
+@pytest.mark.parametrize(
+    "position, failure, keeps",
+    [(0, None, False), (2**20, None, True), (2**20, OSError(), False)],
+)
+def test_who_leaves_too_much_of_a_body_is_told_of_the_close(
+    send: Any, position: int, failure: Any, keeps: bool
+) -> None:
+    answer = Answer()
+    answer.request.content_length = 2 * 2**20
+    answer.request.position = position
+    answer.request.failure = failure
+    answer.response.start_response("200 OK", [])
+    send(answer.response)
+
+    assert answer.response.keep_alive is keeps
+    assert ("Connection: close" in answer.head) is not keeps
 
 
 @pytest.mark.parametrize(
