@@ -24,9 +24,6 @@ class Body:
         self.content_length: int | None = None
         self.position = 0
         self.failure: Exception | None = None
-        self.content_length: int | None = None
-        self.position = 0
-        self.failure: Exception | None = None
         self.held_back = held_back
 
     def is_held_back(self) -> bool:
@@ -270,25 +267,238 @@ def test_a_failure_before_much_was_made_leaves_everything_open() -> None:
 # --- a length the application names ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "send", [lambda response: response.send_sized([b"x"]), lambda response: response.finish(b"x")]
-)
-@pytest.mark.parametrize(
-    "position, failure, keeps",
-    [(0, None, False), (2**20, None, True), (2**20, OSError(), False)],
-)
-def test_who_leaves_too_much_of_a_body_is_told_of_the_close(
-    send: Any, position: int, failure: Any, keeps: bool
-) -> None:
-    answer = Answer()
-    answer.request.content_length = 2 * 2**20
-    answer.request.position = position
-    answer.request.failure = failure
-    answer.response.start_response("200 OK", [])
-    send(answer.response)
+@pytest.mark.parametrize("send", [sized, streamed])
+def test_a_named_length_is_used(send: Any) -> None:
+    answer = send([b"abc"], [("Content-Length", "3")])
 
-    assert answer.response.keep_alive is keeps
-    assert ("Connection: close" in answer.head) is not keeps
+    assert answer.head == ["HTTP/1.1 200 OK", "Content-Length: 3"]
+    assert answer.body == b"abc"
+    assert answer.response.keep_alive
+    assert answer.response.complaint is None
+
+
+@pytest.mark.parametrize("send", [sized, streamed])
+def test_what_exceeds_the_length_is_cut(send: Any) -> None:
+    answer = send([b"ab", b"cde", b"f"], [("Content-Length", "3")], keep_alive=True)
+
+    assert answer.body == b"abc"
+    assert answer.response.complaint == "the body is longer than its Content-Length"
+    assert not answer.response.keep_alive
+
+
+@pytest.mark.parametrize("send", [sized, streamed])
+def test_what_is_missing_closes_the_connection(send: Any) -> None:
+    answer = send([b"ab"], [("Content-Length", "5")])
+
+    assert answer.response.complaint == "the body is 3 bytes shorter than its Content-Length"
+    assert not answer.response.keep_alive
+
+
+def test_a_number_is_a_length() -> None:
+    assert sized([b"abc"], [("content-length", 3)]).head[1:] == ["Content-Length: 3"]
+
+
+def test_a_length_is_found_in_any_case_and_not_doubled() -> None:
+    answer = sized([b"abc"], [("content-length", "3")], capitalize=False)
+
+    assert answer.head[1:] == ["content-length: 3"]
+
+
+def test_a_length_that_is_said_twice_is_sent_once() -> None:
+    answer = sized([b"abc"], [("Content-Length", "3"), ("Content-Length", "3")])
+
+    assert answer.head[1:] == ["Content-Length: 3"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Content-Length", "x")],
+        [("Content-Length", "-1")],
+        [("Content-Length", "1_0")],
+        [("Content-Length", "3"), ("Content-Length", "4")],
+    ],
+)
+def test_a_length_that_is_none_is_an_error(headers: Any) -> None:
+    with pytest.raises(InvalidResponse, match="Content-Length"):
+        Answer().response.start_response("200 OK", headers)
+
+
+# --- responses without a body --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("send", [sized, streamed])
+@pytest.mark.parametrize(
+    "status, method", [("200 OK", "HEAD"), ("204 No Content", "GET"), ("304 Not Modified", "GET")]
+)
+def test_bodyless_responses_drop_the_body_and_keep_the_connection(
+    send: Any, status: str, method: str
+) -> None:
+    answer = send([b"abc"], status=status, method=method)
+
+    assert answer.head == [f"HTTP/1.1 {status}"]
+    assert answer.body == b""
+    assert answer.response.keep_alive
+
+
+@pytest.mark.parametrize("status, method", [("200 OK", "HEAD"), ("304 Not Modified", "GET")])
+def test_a_length_may_describe_the_body_that_is_not_sent(status: str, method: str) -> None:
+    answer = sized([], [("Content-Length", "7")], status=status, method=method)
+
+    assert answer.head[1:] == ["Content-Length: 7"]
+    assert answer.body == b""
+    assert answer.response.keep_alive
+
+
+def test_no_content_has_no_length() -> None:
+    assert sized([], [("Content-Length", "0")], status="204 No Content").head[1:] == []
+
+
+def test_connect_has_a_body_only_when_it_failed() -> None:
+    assert sized([b"abc"], method="CONNECT").body == b""
+    assert sized([b"abc"], status="502 Bad Gateway", method="CONNECT").body == b"abc"
+
+
+def test_after_switching_protocols_there_is_no_next_request() -> None:
+    answer = sized([], [("Upgrade", "x"), ("Connection", "Upgrade")], status="101 Switching")
+
+    assert not answer.response.keep_alive
+    assert answer.body == b""
+
+
+# --- write ------------------------------------------------------------------------------------------------
+
+
+def test_write_sends_at_once_and_the_body_ends_once() -> None:
+    answer = Answer()
+    write = answer.response.start_response("200 OK", [])
+    write(b"abc")
+    sent_at_once = answer.body
+    write(b"")
+    write("é")
+    answer.response.send_sized([b"def"])
+
+    assert sent_at_once == b"3\r\nabc\r\n"
+    assert answer.body == b"3\r\nabc\r\n2\r\n\xc3\xa9\r\n3\r\ndef\r\n0\r\n\r\n"
+
+
+def test_write_and_then_nothing_ends_the_body() -> None:
+    answer = Answer()
+    answer.response.start_response("200 OK", [])(b"abc")
+    answer.response.send_sized([])
+
+    assert answer.body == b"3\r\nabc\r\n0\r\n\r\n"
+
+
+def test_write_within_a_named_length() -> None:
+    answer = Answer()
+    answer.response.start_response("200 OK", [("Content-Length", "6")])(b"abc")
+    answer.response.finish(answer.response.send_streamed(iter([b"def"]), 4096))
+
+    assert answer.body == b"abcdef"
+    assert answer.response.keep_alive
+
+
+def test_write_needs_start_response() -> None:
+    with pytest.raises(AssertionError, match="start_response"):
+        Answer().response.write(b"a")
+
+
+# --- start_response -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("result", [[b"a"], [], ["a"]])
+def test_a_body_needs_start_response(result: list[Any]) -> None:
+    with pytest.raises(AssertionError, match="start_response"):
+        Answer().response.send_sized(result)
+
+
+def test_a_stream_needs_start_response() -> None:
+    with pytest.raises(AssertionError, match="start_response"):
+        Answer().response.send_streamed(iter([b"a"]), 10)
+    with pytest.raises(AssertionError, match="start_response"):
+        Answer().response.finish(b"")
+
+
+def test_start_response_can_be_called_by_the_first_step_of_a_generator() -> None:
+    answer = Answer()
+
+    def app() -> Iterator[bytes]:
+        answer.response.start_response("200 OK", [])
+        yield b"a"
+
+    answer.response.finish(answer.response.send_streamed(app(), 10))
+
+    assert answer.body == b"1\r\na\r\n0\r\n\r\n"
+
+
+def test_the_last_call_before_the_response_begins_counts() -> None:
+    answer = Answer()
+    answer.response.start_response("200 OK", [("Content-Length", "9"), ("Date", "x")])
+    answer.response.start_response("404 Not Found", [("X", "y")])
+    answer.response.send_sized([b"a"])
+
+    assert answer.head == ["HTTP/1.1 404 Not Found", "X: y", "Content-Length: 1"]
+    assert answer.raw.count(b"Date:") == 1
+
+
+def test_a_second_call_after_the_beginning_is_an_error() -> None:
+    answer = Answer()
+    answer.response.start_response("200 OK", [])(b"a")
+
+    with pytest.raises(AssertionError, match="begun"):
+        answer.response.start_response("200 OK", [])
+
+
+def test_a_second_call_with_an_exception_raises_that_after_the_beginning() -> None:
+    answer = Answer()
+    answer.response.start_response("200 OK", [])
+    try:
+        raise ZeroDivisionError("first")
+    except ZeroDivisionError:
+        answer.response.start_response("500 Oops", [], exc_info())
+        answer.response.write(b"a")
+        with pytest.raises(ZeroDivisionError, match="first"):
+            answer.response.start_response("500 Oops", [], exc_info())
+
+    assert answer.head[0] == "HTTP/1.1 500 Oops"
+
+
+@pytest.mark.parametrize("value", ["a\r\nY: b", "a\nb", "\u20ac"])
+def test_a_header_that_would_split_the_response_is_an_error(value: str) -> None:
+    answer = Answer()
+
+    with pytest.raises(InvalidResponse):
+        answer.response.start_response("200 OK", [("X", value)])
+
+    assert answer.raw == b""
+
+
+# --- connection ------------------------------------------------------------------------------------------------
+
+
+def test_a_closing_response_says_so() -> None:
+    assert sized([b""], keep_alive=False).head[-1] == "Connection: close"
+
+
+def test_keeping_the_connection_is_said_only_to_those_who_asked() -> None:
+    quiet = sized([b""], keep_alive_seconds=5)
+    answer = sized([b""], keep_alive_seconds=5, echo=True)
+
+    assert quiet.head[-1] == "Content-Length: 0"
+    assert answer.head[-2:] == ["Connection: keep-alive", "Keep-Alive: timeout=5"]
+
+
+@pytest.mark.parametrize("seconds", [None, 0.5])
+def test_no_time_out_is_named_below_a_second(seconds: float | None) -> None:
+    answer = sized([b""], keep_alive_seconds=seconds, echo=True)
+
+    assert answer.head[-1] == "Connection: keep-alive"
+
+
+def test_a_body_that_is_still_held_back_closes_the_connection() -> None:
+    assert sized([b""], held_back=True).head[-1] == "Connection: close"
+    assert streamed(iter([]), held_back=True).head[-1] == "Connection: close"
 
 
 @pytest.mark.parametrize(
