@@ -8,6 +8,7 @@ import importlib
 import traceback
 from collections.abc import Callable
 from functools import reduce
+from inspect import iscoroutinefunction, signature
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -48,13 +49,19 @@ def parse(text: str) -> Target:
         if isinstance(tree, ast.Call):
             call = (
                 [ast.literal_eval(each) for each in tree.args],
-                {each.arg or "": ast.literal_eval(each.value) for each in tree.keywords},
+                {_named(each): ast.literal_eval(each.value) for each in tree.keywords},
             )
             tree = tree.func
         path = _path(tree)
     except (SyntaxError, ValueError):
         raise Misuse(f"{text!r} names no application", FORM) from None
     return Target(module, path, call)
+
+
+def _named(keyword: ast.keyword) -> str:
+    if keyword.arg is None:
+        raise ValueError("** has no name")
+    return keyword.arg
 
 
 def _path(tree: ast.expr) -> tuple[str, ...]:
@@ -72,7 +79,16 @@ def load(text: str) -> Callable[..., Any]:
         Refusal: there is none, or its code failed; then with the traceback.
     """
     target = parse(text)
-    found: Any = reduce(_attribute, target.path, _import(target.module))
+    module = _import(target.module)
+    try:
+        return _find(text, target, module)
+    except Refusal as exc:
+        exc.files = exc.files or tuple(filter(None, [getattr(module, "__file__", None)]))
+        raise
+
+
+def _find(text: str, target: Target, module: ModuleType) -> Callable[..., Any]:
+    found: Any = reduce(_attribute, target.path, module)
     name = ":".join((target.module, ".".join(target.path)))
     if target.call is not None:
         if not callable(found):
@@ -85,7 +101,27 @@ def load(text: str) -> Callable[..., Any]:
         name = f"what {text} returned"
     if not callable(found):
         raise Refusal(f"{name} is {_kind(found)}, not a WSGI application", "name a callable")
+    if iscoroutinefunction(found) or iscoroutinefunction(type(found).__call__):
+        raise Refusal(f"{name} is asynchronous, not a WSGI application", "serve it by ASGI")
+    if not _takes_a_request(found):
+        raise Refusal(
+            f"{name} does not take environ and start_response",
+            f"if it makes the application, write {text}()",
+        )
     return found  # type: ignore[no-any-return]  # anything that can be called
+
+
+def _takes_a_request(app: Callable[..., Any]) -> bool:
+    """Tell whether it can be called as WSGI does, as far as can be seen from here."""
+    try:
+        form = signature(app, follow_wrapped=False)
+    except (TypeError, ValueError):
+        return True
+    try:
+        form.bind(None, None)
+    except TypeError:
+        return False
+    return True
 
 
 def _import(name: str) -> ModuleType:

@@ -35,6 +35,11 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
                 raise KeyError("why")
 
             def nothing(): pass
+
+            async def asgi(scope, receive, send): pass
+
+            class Asgi:
+                async def __call__(self, scope, receive, send): pass
         """,
         broken="def app(:",
         missing="import served_nowhere",
@@ -62,7 +67,7 @@ def test_a_text_names_a_target(text: str, target: Target) -> None:
     "text",
     [
         *("", "a", "a:", ":b", "a.:b", "a b:c", "a-b:c", "a/b.py:c", "a:b c", "a:b[0]", "a:1"),
-        *("a:b()()", "a:b().c", "a:b(c)", "a:b(*[1])", "a:b(", "a:b;c", "a:b(1+1)x"),
+        *("a:b()()", "a:b().c", "a:b(c)", "a:b(*[1])", "a:b(**{})", "a:b(", "a:b;c", "a:b(1+1)x"),
     ],
 )
 def test_a_text_that_names_none_is_refused(text: str) -> None:
@@ -82,21 +87,28 @@ def test_an_application_is_loaded() -> None:
 
 @pytest.mark.usefixtures("modules")
 @pytest.mark.parametrize(
-    "text, why",
+    "text, why, files",
     [
-        ("served_pack.none:app", "there is no module 'served_pack.none'; run this in the folder"),
-        ("served_none.web:app", "there is no module 'served_none'"),
-        ("served_pack.web:nope.x", "has no 'nope'"),
-        ("served_pack.web:Holder.innr", "Holder has no 'innr'; did you mean inner"),
-        ("served_pack.web:nothing()", "returned is a NoneType, not a WSGI application"),
+        ("served_pack.none:app", "no module 'served_pack.none'; run this in the folder", []),
+        ("served_none.web:app", "there is no module 'served_none'", []),
+        ("served_pack.web:nope.x", "has no 'nope'", ["web.py"]),
+        ("served_pack.web:Holder.innr", "Holder has no 'innr'; did you mean inner", ["web.py"]),
+        ("served_pack.web:nothing()", "returned is a NoneType, not a WSGI application", ["web.py"]),
+        (
+            "served_pack.web:nothing",
+            r"does not take .*write served_pack.web:nothing\(\)",
+            ["web.py"],
+        ),
+        ("served_pack.web:asgi", "asgi is asynchronous, not a WSGI application", ["web.py"]),
+        ("served_pack.web:Asgi()", "returned is asynchronous, not a WSGI", ["web.py"]),
     ],
 )
-def test_what_is_not_there_needs_no_traceback(text: str, why: str) -> None:
+def test_what_is_not_there_needs_no_traceback(text: str, why: str, files: list[str]) -> None:
     with pytest.raises(Refusal, match=why) as refused:
         load(text)
 
     assert refused.value.details == ""
-    assert refused.value.files == ()
+    assert [Path(path).name for path in refused.value.files] == files
 
 
 @pytest.mark.usefixtures("modules")

@@ -167,6 +167,12 @@ def test_code_that_fails_is_tried_again_when_it_changes(tmp_path: Path) -> None:
         served.wait_for("ZeroDivisionError")
         write(tmp_path, inner="def app(:")
         served.wait_for("SyntaxError")
+        write(tmp_path, site_app="from inner import app as it", inner=SAY.format("works"))
+        served.wait_for("site_app has no 'app'")
+        write(tmp_path, site_app="from inner import app")
+        served.wait_for("serving with 1 worker")
+        write(tmp_path, inner="1 / 0")
+        served.wait_for("ZeroDivisionError", times=2)
         write(tmp_path, inner=SAY.format("works"))
         served.wait_for("serving with 1 worker")
         assert served.fetch() == "works"
