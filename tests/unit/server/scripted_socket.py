@@ -45,6 +45,9 @@ class ScriptedSocket:
     def setsockopt(self, *args: int) -> None:
         self.options = args
 
+    def fileno(self) -> int:
+        return 7
+
     def shutdown(self, how: int) -> None:
         self.shut_down = how
 
