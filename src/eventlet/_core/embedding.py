@@ -8,7 +8,7 @@ hub is *at rest*: work made then reaches the outer loop by `on_earlier` or by `f
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import greenlet
 from greenlet import getcurrent
@@ -19,9 +19,16 @@ from eventlet._core.wait_queue import SPENT, Ticket
 from eventlet._errors import EmbeddingError
 from eventlet._unpatched import get_ident
 
-__all__ = ["Embedding"]
+__all__ = ["WAIT_AFTER_WORK", "Embedding"]
 
 _Greenlet = greenlet.greenlet
+_LONGEST_WAIT: Final = 24 * 3600.0  # seconds; the kernel's limit is about 24 days
+
+# A signal that comes between CPython's last look for one and the kernel call does not end that
+# call: its handler runs when something else does. So a hub that runs by itself looks again, at
+# first soon, for signals like to answer what we have just done, then after ever longer waits.
+WAIT_AFTER_WORK: Final = 0.03
+_LONGEST_QUIET_WAIT: Final = 60.0
 
 
 class Embedding:
@@ -52,6 +59,7 @@ class Embedding:
         self._on_earlier: Callable[[], None] | None = None
         self._joined_midway = False
         self._pass_limit: float | None = None
+        self._quiet_wait = WAIT_AFTER_WORK
         self.outer_loop_runs: Callable[[], bool] = _always
         self.around_parks: tuple[Callable[[Callable[[], Any]], Any], ...] = ()
 
@@ -68,6 +76,16 @@ class Embedding:
     def _has_ready(self) -> bool:
         """Whether a thread or call is ready to run; not merely the mark that ends a batch."""
         return any(not ticket.state & SPENT for ticket in self.ready.copy())
+
+    def _time_to_wait(self, limit: float | None) -> float:
+        """Return how long a pass that finds nothing ready may wait, in seconds."""
+        if self._embedder is None:
+            wait = self._quiet_wait
+            self._quiet_wait = min(2 * wait, _LONGEST_QUIET_WAIT)  # until something runs again
+        else:
+            wait = _LONGEST_WAIT if limit is None else min(limit, _LONGEST_WAIT)
+        deadline = self.timers.next_deadline()
+        return wait if deadline is None else min(max(deadline - self.clock(), 0.0), wait)
 
     def run_once(self, timeout: float | None = 0) -> None:
         """Make one pass, then return. For a loop that embeds this hub.

@@ -39,7 +39,7 @@ from greenlet import getcurrent
 
 from eventlet._core.closing import end_hub_greenlet, end_threads
 from eventlet._core.descriptor import Descriptor
-from eventlet._core.embedding import Embedding
+from eventlet._core.embedding import WAIT_AFTER_WORK, Embedding
 from eventlet._core.foreign_waits import ForeignWaits
 from eventlet._core.notifier import ClosedNotifier, Notifier
 from eventlet._core.poller import Poller
@@ -64,7 +64,6 @@ IO_BUDGET: Final = 64
 """I/O calls a green thread may make without parking before the next one yields."""
 
 _RawGreenlet: Final = greenlet.greenlet
-_LONGEST_WAIT: Final = 24 * 3600.0  # seconds; the kernel's limit is about 24 days
 _END_OF_BATCH: Final = Ticket.__new__(Ticket)
 _END_OF_BATCH.state, _END_OF_BATCH.thread = SPENT, None
 
@@ -391,6 +390,8 @@ class Hub(Embedding, ForeignWaits):
             ready.rotate(len(ready) - was_due)  # what the kernel announces goes first
         if self.timers.heap:
             self.timers.expire(self.clock(), ready)
+        if ready:
+            self._quiet_wait = WAIT_AFTER_WORK
         self._run_batch(ready)
 
     def _run_batch(self, ready: "deque[Ticket]") -> None:
@@ -425,11 +426,6 @@ class Hub(Embedding, ForeignWaits):
             self._pass = self._announce_again_and_pass  # type: ignore[method-assign]  # once
             return False
         return True
-
-    def _time_to_wait(self, limit: float | None) -> float:
-        deadline = self.timers.next_deadline()
-        wait = _LONGEST_WAIT if limit is None else min(limit, _LONGEST_WAIT)
-        return wait if deadline is None else min(max(deadline - self.clock(), 0.0), wait)
 
     def _announce_again_and_pass(self) -> None:
         """Make a pass after one whose events were dropped: the kernel tells them again."""

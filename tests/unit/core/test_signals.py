@@ -386,6 +386,33 @@ def test_trap4_the_kernel_does_not_restart_the_rest_of_a_long_wait() -> None:
     )
 
 
+def test_trap4_a_signal_just_before_the_kernel_call_is_soon_heard() -> None:
+    run(
+        """
+        from functools import partial
+        from operator import call
+
+        hub = get_hub()
+        in_kernel = hub.poller.poll
+        heard = []
+        signal.signal(signal.SIGUSR1, lambda *_: heard.append(took()))
+
+        def poll(wait):
+            hub.poller.poll = in_kernel
+            # All in C, where nobody looks for signals between the two.
+            send, wait_for_events = partial(os.killpg, 0, signal.SIGUSR1), partial(in_kernel, wait)
+            return list(map(call, (send, wait_for_events)))[1]
+
+        def work():
+            hub.poller.poll = poll
+
+        spawn_n(work)
+        sleep(2)
+        assert heard and heard[0] < 1.5, heard
+        """
+    )
+
+
 def test_trap4_the_wake_up_descriptor_for_signals_is_not_ours() -> None:
     run(
         """
