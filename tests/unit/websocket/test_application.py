@@ -202,6 +202,21 @@ def test_a_server_that_stops_goes_away_and_the_handler_comes_to_its_end() -> Non
     assert "killed" not in site.log.text
 
 
+def test_an_application_may_say_something_else() -> None:
+    def handle(ws: RFC6455WebSocket) -> None:
+        ws.environ["eventlet.on_stop"](lambda: ws.close((1012, "back soon")))
+        ws.wait()
+
+    with stopping(handle) as (site, peer):
+        sleep(0.01)
+        site.server.stop(5)
+        assert peer.frame() == Frame(FIN | CLOSE, b"\x03\xf4back soon")
+        peer.send(close_frame(1012))
+        peer.rest()
+        peer.sock.close()
+        site.wait()
+
+
 def test_a_killed_server_goes_away_too() -> None:
     ended: list[Any] = []
     with WebSite(lambda ws: ended.append(ws.wait())) as site, site.open() as peer:
