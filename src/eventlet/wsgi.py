@@ -40,7 +40,7 @@ from eventlet._server.answering import STATE_CLOSE, STATE_IDLE, STATE_REQUEST
 from eventlet._server.environ import Environ, addr_to_host_port, server_environ, socket_repr
 from eventlet._server.header_lines import HeaderLines
 from eventlet._server.http_protocol import MINIMUM_CHUNK_SIZE, HttpProtocol
-from eventlet._server.limits import Limits
+from eventlet._server.limits import Limits, refuse_negative
 from eventlet._server.listener import Acceptor, ConnectionPool
 from eventlet._server.request_body import Input
 from eventlet._server.response_head import format_date_time
@@ -135,7 +135,7 @@ class Server:
 
     Raises:
         AttributeError: `custom_pool` lacks a method.
-        ValueError: `log_format` names a field that there is none of.
+        ValueError: a time is negative, or `log_format` names a field that there is none of.
     """
 
     def __init__(
@@ -161,6 +161,8 @@ class Server:
         max_size: int | None = None,
         custom_pool: ConnectionPool | None = None,
     ) -> None:
+        refuse_negative("keepalive", keepalive)
+        refuse_negative("socket_timeout", socket_timeout)
         self.socket = socket
         self.address = address
         self.app = app
@@ -344,7 +346,7 @@ def server(
 
     Raises:
         AttributeError: `custom_pool` lacks a method.
-        ValueError: `log_format` names a field that there is none of.
+        ValueError: a time is negative, or `log_format` names a field that there is none of.
         OSError: the listening socket failed.
     """
     settings = Server(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["Limits"]
+__all__ = ["Limits", "refuse_negative"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,9 @@ class Limits:
         header_count: header fields in a request.
         body_bytes: a body may be as long; None for any length.
         requires_host: refuse HTTP/1.1 requests that name no host.
+
+    Raises:
+        ValueError: one of them is negative.
     """
 
     idle_timeout: float | None = None
@@ -44,3 +48,17 @@ class Limits:
     header_count: int = 100
     body_bytes: int | None = None
     requires_host: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            refuse_negative(name, value)
+
+
+def refuse_negative(name: str, value: Any) -> None:
+    """Refuse a setting before it fails at the first connection.
+
+    Raises:
+        ValueError: it is a number below 0.
+    """
+    if isinstance(value, (int, float)) and value < 0:
+        raise ValueError(f"{name} must not be negative, as {value!r} is")

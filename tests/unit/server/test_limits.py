@@ -312,5 +312,17 @@ def test_nobody_is_told_to_continue_with_a_body_that_is_too_long() -> None:
     assert raw.startswith(b"HTTP/1.0 413 Content Too Large\r\n")
 
 
+@pytest.mark.parametrize("name", ["idle_timeout", "head_timeout", "write_timeout", "body_bytes"])
+def test_a_negative_limit_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must not be negative, as -1 is"):
+        Limits(**{name: -1})  # type: ignore[arg-type]  # a number for each
+
+
+@pytest.mark.parametrize("name", ["keepalive", "socket_timeout"])
+def test_a_negative_time_is_refused_before_anything_is_served(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must not be negative, as -0.5 is"):
+        wsgi.Server(None, None, echo, **{name: -0.5})  # type: ignore[arg-type]  # one of many
+
+
 def test_the_limits_are_public() -> None:
     assert wsgi.Limits is Limits
