@@ -88,6 +88,7 @@ class Answering:
     """
 
     app: Callable[..., Any] | None = None
+    _has_callback = False  # for the end of the server
     sendfile: Callable[[Any, int, int], int] | None = None
 
     def __init__(self, conn_state: list[Any], server: ServerSettings) -> None:
@@ -107,6 +108,11 @@ class Answering:
         """Say what helps to find a fault, and whose connection it is."""
         self.server.journal.detail(f"{what} {self.client_address!r}")
 
+    def call_on_stop(self, callback: Callable[[], object] | None) -> None:
+        """Have `callback` end the connection if the server stops during this request."""
+        self._has_callback = callback is not None
+        self.server.call_on_stop(self.conn_state, callback)
+
     def answer(
         self,
         line: RequestLine,
@@ -122,6 +128,8 @@ class Answering:
         try:
             self._run(environ, response, body)
         finally:
+            if self._has_callback:
+                self.call_on_stop(None)
             if access_log is not None:
                 access_log.request(
                     access_log.client_ip(

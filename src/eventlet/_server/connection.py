@@ -116,7 +116,7 @@ class Connection(Answering):
                 sock,
                 self.client_address,
                 partial(set_aside, self.conn_state, self.activity),
-                partial(server.call_on_stop, self.conn_state),
+                self.call_on_stop,
             )
         except OSError as exc:
             self.debug(f"gone before the first request: {exc}")

@@ -296,7 +296,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
             sock,
             self.client_address,
             partial(set_aside, self.conn_state, self._answering.activity),
-            partial(self.server.call_on_stop, self.conn_state),
+            self._answering.call_on_stop,
         )
         headers = self.headers.items()
         for name, value in headers:

@@ -122,6 +122,24 @@ def test_it_can_be_taken_back() -> None:
     assert not said
 
 
+@pytest.mark.parametrize("protocol", [wsgi.HttpProtocol, Lines])
+def test_it_lasts_as_long_as_the_request(protocol: Any) -> None:
+    def changes_its_mind(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        environ["eventlet.on_stop"](lambda: said.append(1))
+        start_response("200 OK", [])
+        return [b"hello"]
+
+    said: list[int] = []
+    with Stoppable(changes_its_mind, protocol=protocol) as site, site.connect() as sock:
+        sock.sendall(GET)
+        read_until(sock, b"hello")
+        site.server.stop()
+        read_to_end(sock)
+        site.wait()
+
+    assert not said
+
+
 def test_what_goes_wrong_there_is_logged_and_stops_nobody() -> None:
     def fail() -> None:
         raise LookupError("odd")
