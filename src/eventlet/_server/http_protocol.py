@@ -117,6 +117,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
 
     server: Any
     environ: Environ
+    _told = ""  # the state, once the server stops
     _plain_wfile: Any = None  # if it does nothing but to send
 
     def __init__(self, conn_state: list[Any], server: Any) -> None:
@@ -199,6 +200,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
         """Read one request and answer it; sets `close_connection`."""
         self.close_connection = True
         answering = self._answering
+        self._keep_state()
         if self.conn_state[2] == STATE_CLOSE:
             return
         set_idle(self.conn_state)
@@ -211,6 +213,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
             with hurry:
                 if not self._wait_for_request():
                     return
+                self._keep_state()
                 answering.activity.last = monotonic()
                 if not self._read_request():
                     return
@@ -235,7 +238,20 @@ class HttpProtocol(BaseHTTPRequestHandler):
             self._refuse(RequestRefused(500, "Internal Server Error", "the protocol class failed"))
             return
         self.application = self.server.app
+        self._keep_state()
         self.handle_one_response()
+        self._keep_state()
+
+    def _keep_state(self) -> None:
+        """Keep what a stopping server has made of the state, whatever a subclass makes of it.
+
+        The server says so while we wait, so this has to be called before others run.
+        """
+        state = self.conn_state[2]
+        if state == STATE_LAST or state == STATE_CLOSE:
+            self._told = state
+        elif self._told:
+            self.conn_state[2] = self._told
 
     def _read_request_line(self) -> bytes:
         """Return the request line as it comes; empty when the client closed."""
@@ -299,16 +315,18 @@ class HttpProtocol(BaseHTTPRequestHandler):
             self._answering.call_on_stop,
         )
         headers = self.headers.items()
+        variables: Environ = {}
         for name, value in headers:
             key = self.formalize_key_naming(name)
             if not key:
                 continue
             key = key if key in _PLAIN_NAMES else f"HTTP_{key}"
-            if key in environ:
-                value = environ[key] + ("; " if key == "HTTP_COOKIE" else ",") + value
-            environ[key] = value
+            if key in variables:
+                value = variables[key] + ("; " if key == "HTTP_COOKIE" else ",") + value
+            variables[key] = value
         environ.update(
             {
+                **variables,
                 "REQUEST_METHOD": self.command,
                 "PATH_INFO": target.path,
                 "RAW_PATH_INFO": target.raw_path,
@@ -415,9 +433,9 @@ class HttpProtocol(BaseHTTPRequestHandler):
         if not line.endswith(b"\n"):
             self._judge_a_part(b"")
             return False
-        state = self.conn_state[2]
+        self._keep_state()
         # A subclass may have said so before us.
-        is_open = state in (STATE_IDLE, STATE_REQUEST)
+        is_open = self.conn_state[2] in (STATE_IDLE, STATE_REQUEST)
         self.conn_state[2] = STATE_REQUEST if is_open else STATE_CLOSE
         if not line.endswith(b"\r\n"):
             raise BadRequest("line end other than CRLF")

@@ -70,6 +70,8 @@ class Input:
         chunked_input: the body is chunked; `content_length` is ignored.
 
     Attributes:
+        content_length: as announced; an application that sets it to less sees no more, and to
+            more, all there is.
         position: bytes read of the body, or of the current chunk.
         chunk_length: bytes of the current chunk; -1 before the first, 0 behind the last.
         headers_sent: the response has begun.
@@ -101,7 +103,8 @@ class Input:
         chunked_input: bool = False,
     ) -> None:
         self.rfile = rfile
-        self.content_length = content_length if content_length is None else int(content_length)
+        length = content_length if content_length is None else int(content_length)
+        self.content_length = self._length = length
         self._sock = sock
         self.wfile = wfile
         self.wfile_line = wfile_line
@@ -182,7 +185,8 @@ class Input:
             return False
         if self.is_held_back():
             return False
-        if self.content_length is not None and self.content_length - self.position > limit_bytes:
+        self.content_length = self._length
+        if self._length is not None and self._length - self.position > limit_bytes:
             return False
         while run := self._open_run():
             if run > limit_bytes:
@@ -194,7 +198,7 @@ class Input:
         """Tell, without waiting, whether the whole body was read."""
         if self.chunked_input:
             return self.chunk_length == 0
-        return self.content_length is None or self.position == self.content_length
+        return self._length is None or self.position == self._length
 
     # --- 100 Continue -----------------------------------------------------------------
 
@@ -249,9 +253,11 @@ class Input:
             self.send_hundred_continue_response()
         if self.chunked_input:
             return self._open_chunk()
-        if self.content_length is None:
+        if self.content_length is None or self._length is None:
             return 0
-        return self.content_length - self.position
+        if self.content_length == self._length:
+            return self._length - self.position
+        return max(0, min(self.content_length, self._length) - self.position)
 
     def _open_chunk(self) -> int:
         left = self.chunk_length - self.position
@@ -328,7 +334,7 @@ class Input:
     def _count(self, data: bytes) -> bytes:
         self.position += len(data)
         if not data:
-            end = self.chunk_length if self.chunked_input else self.content_length or 0
+            end = self.chunk_length if self.chunked_input else self._length or 0
             self.failure = BodyTruncated(end - self.position)
             raise self.failure
         return data

@@ -489,3 +489,36 @@ def test_a_line_of_which_half_is_lost_is_not_read_on() -> None:
     with pytest.raises(ConnectionError, match="interrupted"):
         body.read()
     assert body.drain(1000) is False
+
+
+# --- a length that the application sets -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("length", "read"), [(0, b""), (2, b""), (3, b""), (5, b"de"), (6, b"def")]
+)
+@pytest.mark.parametrize("reader", [Input.read, Input.readline])
+def test_an_application_may_see_less_of_the_body(
+    reader: Callable[[Input], bytes], length: int, read: bytes
+) -> None:
+    body = fixed(b"abcdef")
+    body.read(3)
+
+    body.content_length = length
+
+    assert (reader(body), reader(body)) == (read, b"")
+    assert body.is_at_end() is (length == 6)
+    assert body.drain(100) is True
+    assert behind(body) == NEXT
+
+
+@pytest.mark.parametrize("announced", [None, 0, 6])
+def test_nobody_sees_more_than_the_body(announced: int | None) -> None:
+    whole = b"abcdef"[: announced or 0]
+    body = Input(io.BufferedReader(io.BytesIO(whole + NEXT)), announced, None)
+
+    body.content_length = 20
+
+    assert body.read() == whole
+    assert body.drain(100) is True
+    assert behind(body) == NEXT

@@ -95,3 +95,19 @@ def test_a_time_out_of_the_application_does_not_change_where_the_body_ends(proto
 
     assert first.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"smuggled" not in rest
+
+
+@pytest.mark.parametrize("protocol", [wsgi.HttpProtocol, Adding])
+def test_what_a_client_sends_comes_before_the_environ_of_the_server(protocol: Any) -> None:
+    seen = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        seen.append({name: environ[name] for name in own})
+        return hello(environ, start_response)
+
+    own = {"HTTP_A": "own", "HTTP_B": "own", "CONTENT_TYPE": "own", "HTTP_HOST": "own"}
+    data = b"GET / HTTP/1.1\r\nHost: h\r\nA: 1\r\nA: 2\r\nContent-Type: t\r\n\r\n"
+    with Site(app, protocol=protocol, environ=own) as site:
+        site.exchange(data)
+
+    assert seen == [{"HTTP_A": "1,2", "HTTP_B": "own", "CONTENT_TYPE": "t", "HTTP_HOST": "h"}]
