@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import eventlet
@@ -35,12 +36,13 @@ def ticks(ws: websocket.RFC6455WebSocket) -> None:
 
 
 def count(ws: websocket.RFC6455WebSocket) -> None:
-    """Send one number after the other."""
+    """Send one number after the other, until it is closed."""
     number = 0
-    while True:
-        ws.send(str(number))
-        number += 1
-        eventlet.sleep(0.1)
+    with suppress(websocket.ConnectionClosedError):
+        while True:
+            ws.send(str(number))
+            number += 1
+            eventlet.sleep(0.1)
 
 
 HANDLERS: dict[str, Callable[..., Iterable[bytes | str]]] = {

@@ -3,6 +3,7 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -63,6 +64,32 @@ def test_ticks_until_the_client_has_had_enough() -> None:
             assert all(str(message).isdigit() for message in ws)
         assert server.stop() == 0
         assert "Traceback" not in server.stderr
+
+
+def test_ticks_end_with_the_server() -> None:
+    with example("websocket") as server:
+        with websocket.connect(url_of(server, "/ticks")) as ws:
+            assert ws.wait() == "0"
+            end_with(server, ws)
+        assert "Traceback" not in server.stderr
+
+
+def test_a_room_ends_with_the_server() -> None:
+    with example("websocket_chat") as server:
+        with enter(server, "Ann") as ann, enter(server, "Bob") as bob:
+            hear(ann, "Bob has come (2 here)")
+            end_with(server, ann, bob)
+        assert "Traceback" not in server.stderr
+
+
+def end_with(server: Running, *websockets: websocket.RFC6455WebSocket) -> None:
+    """Stop the server; see that it says goodbye."""
+    server.process.send_signal(signal.SIGINT)
+    with Timeout(PATIENCE):
+        for ws in websockets:
+            list(ws)
+    assert [ws.close_code for ws in websockets] == [1001] * len(websockets)
+    assert server.process.wait(PATIENCE) == 0
 
 
 def test_a_room() -> None:
