@@ -248,7 +248,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
         The server says so while we wait, so this has to be called before others run.
         """
         state = self.conn_state[2]
-        if state == STATE_LAST or state == STATE_CLOSE:
+        if state in (STATE_LAST, STATE_CLOSE):
             self._told = state
         elif self._told:
             self.conn_state[2] = self._told

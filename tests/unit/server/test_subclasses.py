@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from eventlet import wsgi
+from eventlet.event import Event
+from eventlet.greenio import GreenSocket
+from eventlet.greenthread import sleep, spawn
 
-from tests.unit.server.site import Site
+from tests.unit.server.site import (
+    PATIENCE,
+    Lines,
+    Site,
+    listen,
+    parse_replies,
+    read_to_end,
+    read_until,
+    wait_until,
+)
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -122,6 +135,42 @@ def test_who_closes_its_file_is_not_read_from(line: bytes) -> None:
 
     assert (reply.status, reply.reason) == (400, "Invalid PROXY line")
     assert "Traceback" not in site.log.text
+
+
+@pytest.mark.parametrize("protocol", [wsgi.HttpProtocol, Storage])
+@pytest.mark.parametrize("moment", ["fresh", "serving", "used"])
+def test_who_keeps_the_state_does_not_hold_up_the_stop(protocol: Any, moment: str) -> None:
+    gate = Event()
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/wait":
+            gate.send()
+            sleep(0.05)
+        return echo(environ, start_response)
+
+    listener = listen()
+    server = wsgi.Server(listener, listener.getsockname(), app, Lines(), protocol=protocol)
+    thread = spawn(server.serve)
+    with GreenSocket() as sock:
+        sock.settimeout(PATIENCE)
+        sock.connect(server.address)
+        if moment == "used":
+            sock.sendall(GET)
+            read_until(sock, b"\r\n\r\n")
+        elif moment == "serving":
+            sock.sendall(GET.replace(b"/ ", b"/wait "))
+            gate.wait()
+        else:
+            wait_until(lambda: server.outstanding_requests == 1)
+        server.stop()
+        sleep(0.01)
+        if moment != "serving":
+            with suppress(OSError):
+                sock.sendall(GET)
+        replies = parse_replies(read_to_end(sock))
+
+    wait_until(lambda: thread.dead)
+    assert all(reply.headers["Connection"] == "close" for reply in replies[-1:])
 
 
 # --- send_error ------------------------------------------------------------------------------
