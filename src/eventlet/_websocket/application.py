@@ -75,7 +75,7 @@ class WebSocketWSGI:
         self.protocol_version: int | None = None
         self.support_legacy_versions = False
         self.supported_protocols: Collection[str] = []
-        self.origin_checker: Callable[[str | None, str | None], Any] | None = None
+        self.origin_checker: Callable[[str | None, str], Any] | None = None
         self.max_frame_length = max_frame_length
         self.ping_interval: float | None = None
         self.ping_timeout = 20.0
@@ -86,7 +86,7 @@ class WebSocketWSGI:
         cls,
         handler: Handler | None = None,
         supported_protocols: Collection[str] | None = None,
-        origin_checker: Callable[[str | None, str | None], Any] | None = None,
+        origin_checker: Callable[[str | None, str], Any] | None = None,
         support_legacy_versions: bool = False,
         max_frame_length: int = DEFAULT_MAX_FRAME_LENGTH,
         *,
@@ -99,7 +99,8 @@ class WebSocketWSGI:
         Args:
             handler: gets the WebSockets.
             supported_protocols: sub-protocols that may be chosen; the client's order counts.
-            origin_checker: called with the fields Host and Origin; a request that it finds
+            origin_checker: called with the fields Host and Origin, the latter empty where the
+                client does not send it, as those that are no browsers; a request that it finds
                 false is answered with 403.
             support_legacy_versions: deprecated and without effect: those drafts are gone.
             max_frame_length: bytes that a frame or message may have.

@@ -22,7 +22,7 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY_BYTES = 16
 _LEGACY = "the WebSocket drafts from before RFC 6455 are not spoken here\n"
 
-OriginChecker = Callable[[str | None, str | None], Any]
+OriginChecker = Callable[[str | None, str], Any]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def check_request(
     version = _check_version(environ)
     key = _check_key(environ.get("HTTP_SEC_WEBSOCKET_KEY", ""))
     if origin_checker is not None and not origin_checker(
-        environ.get("HTTP_HOST"), environ.get("HTTP_ORIGIN")
+        environ.get("HTTP_HOST"), _find_origin(environ, version)
     ):
         raise BadRequest("403 Forbidden")
     wanted = _list(environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", ""))
@@ -103,6 +103,13 @@ def _check_version(environ: dict[str, Any]) -> int:
             return version
     known = ", ".join(map(str, VERSIONS))
     raise BadRequest("426 Upgrade Required", headers=[("Sec-WebSocket-Version", known)])
+
+
+def _find_origin(environ: dict[str, Any], version: int) -> str:
+    """Give the web site that the client belongs to; empty if it does not say."""
+    old = "HTTP_SEC_WEBSOCKET_ORIGIN" if version < 13 else "HTTP_ORIGIN"
+    origin: str = environ.get("HTTP_ORIGIN", environ.get(old, ""))
+    return origin
 
 
 def _check_key(key: str) -> str:

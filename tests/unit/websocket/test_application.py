@@ -392,7 +392,7 @@ def test_the_log_has_101_all_bytes_and_all_the_time() -> None:
 )
 def test_the_log_has_the_status_of_a_refusal(fields: dict[str, Any], status: int) -> None:
     with (
-        WebSite(origin_checker=lambda _host, origin: origin is None) as site,
+        WebSite(origin_checker=lambda _host, origin: not origin) as site,
         site.ask(**fields) as peer,
     ):
         peer.rest()

@@ -98,6 +98,25 @@ def test_the_origin_is_checked_with_host_and_origin() -> None:
 
 
 @pytest.mark.parametrize(
+    "fields, origin",
+    [
+        ({}, ""),
+        ({"Sec-WebSocket-Origin": "http://old"}, ""),
+        ({"Sec-WebSocket-Origin": "http://old", "Sec-WebSocket-Version": "8"}, "http://old"),
+    ],
+)
+def test_the_origin_is_text_in_any_case(fields: dict[str, str], origin: str) -> None:
+    asked = []
+
+    def check(_host: str | None, origin: str) -> bool:
+        asked.append(origin)
+        return True
+
+    assert answer({"origin_checker": check}, **fields) == ANSWER + "\r\n"
+    assert asked == [origin]
+
+
+@pytest.mark.parametrize(
     "wanted, chosen",
     [("z, b, a", "b"), ("a,b", "a"), ("z", None), ("A", None), (None, None), ("", None)],
 )
