@@ -81,9 +81,10 @@ class HeadCollector:
         self._limits.check(head)
         return head, bytes(whole[end + 4 :])
 
-    def __bool__(self) -> bool:
-        """Tell whether any byte of a head has come."""
-        return bool(self._data)
+    @property
+    def begun(self) -> bytes:
+        """What has come of the head, and perhaps more, for the log."""
+        return bytes(self._data)
 
     def _skip_empty_lines(self, data: bytes) -> bytes:
         start = 0

@@ -190,7 +190,7 @@ class Connection(Answering):
                 check_length(fields.content_length, self.server.limits.body_bytes)
             return line, fields, target
         except RequestRefused as exc:
-            self.refuse(exc, raw, self._sendall)
+            self.refuse(exc, raw or self._stream.peek(), self._sendall)
         except ChunkReadError as exc:
             self.refuse(BadRequest(exc.detail), raw, self._sendall)
         except TimeoutError:

@@ -402,6 +402,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
         if peek is None:
             return True
         if first := peek(1):
+            self.raw_requestline = first  # for the log, until there is a line
             check_bytes(first)  # what holds no line end would be waited for
             return True
         self._answering.may_hear_more = False

@@ -313,8 +313,11 @@ class Input:
                 raise ChunkReadError(f"trailer over {MAX_TRAILER} bytes")
 
     def _pull(self, size: int) -> bytes:
+        # A file of somebody else's may have no read1; nothing behind the run is asked of it.
+        source: Any = self.rfile
+        read = getattr(source, "read1", None) or source.read
         try:
-            data = self.rfile.read1(min(size, _PIECE_BYTES))
+            data = read(min(size, _PIECE_BYTES))
         except OSError as exc:
             self.failure = exc
             raise

@@ -7,6 +7,7 @@ pipelined request is ever given to the reader of a body.
 from __future__ import annotations
 
 from eventlet._protocols.head_collector import HeadCollector, HeadLimits
+from eventlet._protocols.refusals import RequestRefused
 from eventlet._server.activity import Activity
 from eventlet._server.limits import Limits
 from eventlet._server.patience import Patience, PatientSocket
@@ -67,7 +68,7 @@ class RequestStream:
             two heads or inside one.
 
         Raises:
-            RequestRefused: what comes is no head, or too long.
+            RequestRefused: what comes is no head, or too long; `peek` shows what came of it.
             TimeoutError: a wait took too long.
         """
         data, pos = self._data, self._pos
@@ -137,7 +138,11 @@ class RequestStream:
         if self._activity is not None and data:
             self._activity.last = began
         while data:
-            found = collector.feed(data)
+            try:
+                found = collector.feed(data)
+            except RequestRefused:
+                self._data = collector.begun
+                raise
             if found is not None:
                 patience.use(patience.standing)
                 head, self._data = found

@@ -191,3 +191,13 @@ def test_the_verdict_does_not_depend_on_the_pieces(pieces: list[bytes]) -> None:
     whole = verdict([b"".join(prefix + pieces + [b"\r\n\r\n"])])
 
     assert verdict([*prefix, *pieces, b"\r\n\r\n"]) == whole
+
+
+def test_what_came_of_a_refused_head_is_kept() -> None:
+    collector = HeadCollector(HeadLimits())
+    collector.feed(b"GET / HTTP/1.1\r\n")
+
+    with pytest.raises(BadRequest):
+        collector.feed(b"X: \0")
+
+    assert collector.begun == b"GET / HTTP/1.1\r\nX: \0"

@@ -522,3 +522,17 @@ def test_nobody_sees_more_than_the_body(announced: int | None) -> None:
     assert body.read() == whole
     assert body.drain(100) is True
     assert behind(body) == NEXT
+
+
+def test_a_file_needs_no_more_than_the_usual_methods() -> None:
+    class Plain:
+        """Somebody's own file."""
+
+        def __init__(self, file: io.BytesIO) -> None:
+            self.read, self.readline = file.read, file.readline
+
+    data = b"5\r\nhello\r\n0\r\n\r\n"
+    body = Input(Plain(io.BytesIO(data + NEXT)), None, None, chunked_input=True)  # type: ignore[arg-type]  # as programs do
+
+    assert body.read() == b"hello"
+    assert behind(body) == NEXT

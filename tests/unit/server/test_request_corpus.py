@@ -178,3 +178,25 @@ def test_the_fault_finder_can_find_one() -> None:
         (refused, refusal.replace(b"close", b"other")),
     ]:
         assert fault(case, raw) is not None, (case, raw)
+
+
+@PROTOCOLS
+@pytest.mark.parametrize(
+    ("data", "logged"),
+    [
+        (b"GET /a HTTP/1.1\r\nX: \0\r\n\r\n", '"GET /a HTTP/1.1" 400 '),
+        (b"GET /a HTTP/1.1\r\nX: y\r\nno colon\r\n\r\n", '"GET /a HTTP/1.1" 400 '),
+        (b"GET /" + b"a" * 9000, '"GET /aaa'),
+        (b"GET /a HTTP/1.1\r\nX: " + b"a" * 9000, '"GET /a HTTP/1.1" 400 '),
+        (b"\x16\x03\x01", r'"\x16\x03\x01" 400 '),
+        (b"GET /a HTTP/1.1\nHost: a\n\n", '"GET /a HTTP/1.1'),
+    ],
+)
+def test_a_refusal_is_logged_with_what_came(data: bytes, logged: str, protocol: Any) -> None:
+    with Site(app, protocol=protocol) as site:
+        site.exchange(data, half_close=False)
+
+    (line,) = site.log.requests
+    assert logged in line
+    assert len(line) < 1200
+    assert_clean(site.log.text)
