@@ -203,7 +203,7 @@ class RFC6455WebSocket(WebSocket):
             TypeError: it is no message.
         """
         if control_code is not None:
-            self._send_control(control_code, _as_message(message), final)
+            self._send_control(control_code, _as_message(message), final and not continuation)
         else:
             self._outbox.send(_as_message(message), continuation, final)
 
@@ -438,11 +438,12 @@ class RFC6455WebSocket(WebSocket):
         packer = self._outbox.packer
         data = _as_message(message)
         if control_code is not None:
-            return packer.pack_control(control_code, _check_control(data, final), masked)
+            whole = final and not continuation
+            return packer.pack_control(control_code, _check_control(data, whole), masked)
         return packer.pack_data(data, continuation, final, masked)
 
-    def _send_control(self, opcode: int, data: str | bytes, final: bool) -> None:
-        payload = _check_control(data, final)
+    def _send_control(self, opcode: int, data: str | bytes, whole: bool) -> None:
+        payload = _check_control(data, whole)
         if opcode == CLOSE:
             try:
                 parse_close_payload(payload)
@@ -559,7 +560,7 @@ def _as_message(message: Any) -> str | bytes:
     raise TypeError(f"a message is str or bytes, not {type(message).__name__}")
 
 
-def _check_control(data: str | bytes, final: bool) -> bytes:
-    if not final:
+def _check_control(data: str | bytes, whole: bool) -> bytes:
+    if not whole:
         raise ProtocolError("a control frame cannot be a fragment")
     return data.encode() if isinstance(data, str) else data

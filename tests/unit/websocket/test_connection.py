@@ -139,6 +139,7 @@ def test_control_frames() -> None:
         (b"", {"control_code": 3}),
         (b"", {"control_code": 11}),
         (b"", {"control_code": PING, "final": False}),
+        (b"", {"control_code": PING, "continuation": True}),
         (b"x", {"control_code": CLOSE}),
         (b"\x03\xed", {"control_code": CLOSE}),
     ],
