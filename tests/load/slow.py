@@ -7,9 +7,11 @@ import random
 import select
 import subprocess
 from collections.abc import Callable
-from typing import IO
+from types import TracebackType
+from typing import IO, Protocol, Self
 
 from eventlet._unpatched import monotonic
+from eventlet.greenio import GreenSocket
 from eventlet.greenpool import GreenPool
 from eventlet.greenthread import sleep
 
@@ -19,11 +21,20 @@ from tests.load.running import GET, PATIENCE, PYTHON, Running, environment
 from tests.unit.server.site import read_until
 
 PAUSE = (0.05, 0.15)  # seconds between a good client's requests, from and to
+FOR_EVER = 1000.0  # seconds
 ENDING = b"['GET', '/', None, 'a']\n"
+
+
+class Connectable(Protocol):
+    """What good clients need."""
+
+    def connect(self) -> GreenSocket: ...
 
 
 def run(slow: int, readers: int, good: int, seconds: float) -> Part:
     """Have good clients alone for half the time, then beside the slow ones.
+
+    First of all, the same at a bare loop: what it cannot do, no server can do here.
 
     Args:
         slow: sockets, those of the readers among them.
@@ -33,18 +44,14 @@ def run(slow: int, readers: int, good: int, seconds: float) -> Part:
     print(f"==> {part.title}", flush=True)
     deadline = seconds + 0.5 + slow / 400  # so that they are there all the time
     limits = dict.fromkeys(("head_timeout", "write_timeout", "idle_timeout"), deadline)
+    control(part, slow, readers, good, seconds / 2)
     with Running(part, limits, slow + good + 10) as server:
         quiet = ask_for(part, server, good, seconds / 2)
         show(part, "quiet", quiet, quiet)
         began = monotonic()
-        command = [*PYTHON, "-m", "tests.load.slow_ones", str(server.address[1])]
-        command += [str(slow - readers), str(readers), str(deadline)]
-        slow_ones = subprocess.Popen(
-            command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True
-        )
+        slow_ones = start("slow_ones", server.address[1], slow - readers, readers, deadline)
         try:
-            assert slow_ones.stdout is not None
-            said = slow_ones.stdout
+            said = said_by(slow_ones)
             arriving = ask_for(part, server, good, PATIENCE, lambda: is_readable(said))
             part.check(said.readline() == "at work\n", "the slow ones did not start")
             loaded = ask_for(part, server, good, seconds)
@@ -73,13 +80,63 @@ def run(slow: int, readers: int, good: int, seconds: float) -> Part:
     return part
 
 
+def control(part: Part, slow: int, readers: int, good: int, seconds: float) -> None:
+    """Have the same clients at a bare loop."""
+    with Bare() as bare:
+        quiet = ask_for(part, bare, good, seconds)
+        slow_ones = start("slow_ones", bare.port, slow - readers, readers, FOR_EVER)
+        try:
+            said = said_by(slow_ones)
+            arriving = ask_for(part, bare, good, PATIENCE, lambda: is_readable(said))
+        finally:
+            slow_ones.kill()
+            slow_ones.communicate()
+    show(part, "at a bare loop, quiet", quiet, quiet)
+    show(part, "at a bare loop, as the slow ones arrive", arriving, quiet)
+
+
+class Bare:
+    """A loop that answers, in a process of its own, while the `with` block runs."""
+
+    def __enter__(self) -> Self:
+        self._process = start("bare")
+        self.port = int(said_by(self._process).readline())
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def connect(self) -> GreenSocket:
+        sock = GreenSocket()
+        sock.settimeout(PATIENCE)
+        sock.connect(("127.0.0.1", self.port))
+        return sock
+
+
+def start(module: str, *arguments: object) -> subprocess.Popen[str]:
+    """Run a module of this package."""
+    command = [*PYTHON, "-m", f"tests.load.{module}", *map(str, arguments)]
+    return subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True)
+
+
+def said_by(process: subprocess.Popen[str]) -> IO[str]:
+    assert process.stdout is not None
+    return process.stdout
+
+
 def is_readable(file: IO[str]) -> bool:
     return bool(select.select([file], [], [], 0)[0])
 
 
 def ask_for(
     part: Part,
-    server: Running,
+    server: Connectable,
     good: int,
     seconds: float,
     is_over: Callable[[], bool] = lambda: False,
