@@ -146,7 +146,7 @@ class Server:
         log: Any = None,
         environ: Environ | None = None,
         max_http_version: str | None = None,
-        protocol: type[HttpProtocol] = HttpProtocol,
+        protocol: Callable[[list[Any], Any], object] = HttpProtocol,
         minimum_chunk_size: int | None = None,
         log_x_forwarded_for: bool = True,
         keepalive: bool | float = True,
@@ -168,10 +168,11 @@ class Server:
         self.app = app
         self.log = get_logger(log, debug) if log_output else LoggerNull()
         self.environ = environ
-        self.max_http_version = max_http_version or protocol.protocol_version
+        settings: Any = protocol if isinstance(protocol, type) else HttpProtocol
+        self.max_http_version = max_http_version or settings.protocol_version
         self.protocol = protocol
         if minimum_chunk_size is None:
-            minimum_chunk_size = protocol.minimum_chunk_size
+            minimum_chunk_size = settings.minimum_chunk_size
         self.minimum_chunk_size = minimum_chunk_size
         self.log_x_forwarded_for = log_x_forwarded_for
         self.keepalive = keepalive
@@ -189,7 +190,7 @@ class Server:
                 stacklevel=3,
             )
         self.capitalize_response_headers = (
-            capitalize_response_headers and protocol.capitalize_response_headers
+            capitalize_response_headers and settings.capitalize_response_headers
         )
         self.access_log = (
             make_access_log(
@@ -303,7 +304,7 @@ def server(
     environ: Environ | None = None,
     max_size: int | None = None,
     max_http_version: str = "HTTP/1.1",
-    protocol: type[HttpProtocol] = HttpProtocol,
+    protocol: Callable[[list[Any], Any], object] = HttpProtocol,
     server_event: Any = None,
     minimum_chunk_size: int | None = None,
     log_x_forwarded_for: bool = True,
@@ -328,7 +329,7 @@ def server(
         environ: added to the environ of every request.
         max_size: connections at once, 1024 by default.
         max_http_version: version to answer with; `"HTTP/1.0"` also turns keep-alive off.
-        protocol: serves a connection.
+        protocol: serves a connection: a subclass of `HttpProtocol`, or what makes one.
         server_event: deprecated; its `send` is called with the `Server`.
         minimum_chunk_size: bytes to gather before sending, where the length is not known.
         log_x_forwarded_for: log the addresses of X-Forwarded-For too.

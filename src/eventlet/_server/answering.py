@@ -85,11 +85,15 @@ class Answering:
         may_hear_more: the client may still send what nobody will read.
         app: the application, None for the server's.
         sendfile: sends a part of a file, `sendfile(file, offset, count)`; None if nothing does.
+        minimum_chunk_size: bytes to gather, None for the server's.
+        complain: called with a %-format, a status and its phrase when a request is refused.
     """
 
     app: Callable[..., Any] | None = None
     _has_callback = False  # for the end of the server
     sendfile: Callable[[Any, int, int], int] | None = None
+    minimum_chunk_size: int | None = None
+    complain: Callable[..., Any] | None = None
 
     def __init__(self, conn_state: list[Any], server: ServerSettings) -> None:
         self.conn_state = conn_state
@@ -181,6 +185,8 @@ class Answering:
         else:
             minimum = environ.get("eventlet.minimum_write_chunk_size")
             if minimum is None:
+                minimum = self.minimum_chunk_size
+            if minimum is None:
                 minimum = self.server.minimum_chunk_size
             rest = response.send_streamed(result, minimum)
             if not (TakeOver.was_ever_used and self._is_taken(environ, response)):
@@ -201,6 +207,11 @@ class Answering:
         if self.conn_state[2] != STATE_CLOSE:
             self.conn_state[2] = STATE_REQUEST
         self.debug(f"refused ({refusal.detail})")
+        if self.complain is not None:
+            try:
+                self.complain("code %d, message %s", refusal.status, refusal.phrase)
+            except Exception:
+                self.server.journal.traceback()
         status = f"{refusal.status} {refusal.phrase}"
         answer = f"HTTP/1.0 {status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode()
         try:

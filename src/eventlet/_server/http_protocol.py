@@ -70,10 +70,18 @@ from eventlet._server.connection import (
 )
 from eventlet._server.environ import Environ, addr_to_host_port, connection_environ, is_tls
 from eventlet._server.header_lines import HeaderLines
+from eventlet._server.override_points import (
+    LOG_POINTS,
+    OWN_SETTINGS,
+    READ_POINTS,
+    makes_plain_files,
+    remember,
+)
 from eventlet._server.patience import Patience
 from eventlet._server.request_body import CONTINUE_LINE, Input
 from eventlet._server.request_target import split_target
 from eventlet._server.response import Response
+from eventlet._server.response_head import ResponseStyle
 from eventlet._unpatched import monotonic
 from eventlet.timeout import Timeout
 
@@ -81,8 +89,6 @@ __all__ = ["MINIMUM_CHUNK_SIZE", "HttpProtocol"]
 
 MINIMUM_CHUNK_SIZE = 4096
 
-# Modules whose `makefile` gives the bytes of the connection, and nothing else.
-_PLAIN_HOMES = ("eventlet.", "socket", "ssl")
 _NO_FIELDS = HeaderFields((), {}, None, False, False, False)
 _PLAIN_NAMES = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})  # have no HTTP_ before them
 
@@ -91,7 +97,9 @@ class HttpProtocol(BaseHTTPRequestHandler):
     """Serves one connection, from its constructor; `server(protocol=...)` takes a subclass.
 
     A subclass that overrides one of its methods, `MessageClass`, `rbufsize` or `wbufsize` reads
-    line by line, through `rfile`, which is slower. So does who gives the socket a `makefile`.
+    line by line, through `rfile`, which is slower. So does who gives the socket a `makefile`, or
+    an instance settings of its own before this class is called. The methods that log are no
+    reason: they hear of refused requests either way.
 
     Args:
         conn_state: the list `[address, socket, state]`.
@@ -109,7 +117,8 @@ class HttpProtocol(BaseHTTPRequestHandler):
     reject_bad_requests = True
     wbufsize = 16384
 
-    _points: ClassVar[dict[str, Any]]
+    _read_points: ClassVar[dict[str, Any]]
+    _log_points: ClassVar[dict[str, Any]]
 
     # Those of the standard library's answers look at these, also where no request was read.
     command = path = requestline = ""
@@ -121,14 +130,18 @@ class HttpProtocol(BaseHTTPRequestHandler):
     _plain_wfile: Any = None  # if it does nothing but to send
 
     def __init__(self, conn_state: list[Any], server: Any) -> None:
+        is_plain = OWN_SETTINGS.isdisjoint(vars(self)) and self._is_as_ours(self._read_points)
         self.conn_state = conn_state
         self.server = server
         self.client_address = conn_state[0]
         self.request = self.connection = conn_state[1]
-        if _is_plain(type(self)) and _makes_plain_files(self.connection):
-            Connection(conn_state, server, not self.reject_bad_requests).handle()
+        if is_plain and makes_plain_files(self.connection):
+            connection = Connection(conn_state, server, not self.reject_bad_requests)
+            self._hear_refusals(connection)
+            connection.handle()
             return
         self._answering = Answering(conn_state, server)
+        self._hear_refusals(self._answering)
         self.raw_requestline = b""
         self.close_connection = True
         try:
@@ -136,6 +149,13 @@ class HttpProtocol(BaseHTTPRequestHandler):
                 self.handle()
         finally:
             self.finish()
+
+    def _is_as_ours(self, points: dict[str, Any]) -> bool:
+        return all(getattr(type(self), name) is value for name, value in points.items())
+
+    def _hear_refusals(self, answering: Answering) -> None:
+        if not self._is_as_ours(self._log_points):
+            answering.complain = self.log_error
 
     def _is_set_up(self) -> bool:
         try:
@@ -150,8 +170,8 @@ class HttpProtocol(BaseHTTPRequestHandler):
     def _prepare(self) -> None:
         """Make what the requests of this connection have in common."""
         server, limits = self.server, self.server.limits
-        self._style, idle = make_style(server)
-        self._patience = Patience(self.connection, limits, server.socket_timeout, idle)
+        self._style, self._idle = make_style(server)
+        self._patience = Patience(self.connection, limits, server.socket_timeout, self._idle)
         self._parser = HeadParser(
             not self.reject_bad_requests, limits.header_count, limits.requires_host
         )
@@ -169,7 +189,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
         prepare_socket(sock)
         self.rfile = sock.makefile("rb", self.rbufsize)
         self.wfile = sock.makefile("wb", self.wbufsize)
-        if not is_tls(sock) and _makes_plain_files(sock):
+        if not is_tls(sock) and makes_plain_files(sock):
             self._plain_wfile = self.wfile
         self._prepare()
 
@@ -353,20 +373,22 @@ class HttpProtocol(BaseHTTPRequestHandler):
         minor, fields = self._minor(), self._fields
         # What a subclass makes of Connection cannot keep what the client gives up.
         client_keeps = not fields.closes and (minor == 1 or fields.keeps)
+        style = self._style if OWN_SETTINGS.isdisjoint(vars(self)) else self._own_style()
         response = Response(
             self._send_all,
-            self._style,
+            style,
             self.command,
             minor,
             client_keeps
             and not self.close_connection
             and bool(self.server.keepalive)
-            and self._style.may_chunk
+            and style.may_chunk
             and self.conn_state[2] != STATE_CLOSE,
             fields.closes or fields.keeps,
             body,
         )
         answering.app = self.application
+        answering.minimum_chunk_size = vars(self).get("minimum_chunk_size")
         answering.sendfile = self._sendfile if self._may_pass_by_wfile() else None
         answering.name_client(*self.get_client_address())
         line = RequestLine(self.requestline, self.command, self.path, minor)
@@ -384,7 +406,6 @@ class HttpProtocol(BaseHTTPRequestHandler):
         """
         phrase = message or self.responses.get(code, ("Error", ""))[0]
         phrase = "".join(c if " " <= c <= "~" else "?" for c in phrase)
-        self.log_error("code %d, message %s", code, phrase)
         self._refuse(RequestRefused(int(code), phrase, escape(explain or phrase)))
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -525,6 +546,15 @@ class HttpProtocol(BaseHTTPRequestHandler):
         self.wfile.flush()
         return self._patience.sendfile(file, offset, count)
 
+    def _own_style(self) -> ResponseStyle:
+        """Give the style that this instance has chosen for its connection."""
+        own, server = vars(self), self.server
+        return ResponseStyle(
+            min(own.get("protocol_version", server.max_http_version), server.max_http_version),
+            own.get("capitalize_response_headers", server.capitalize_response_headers),
+            self._idle,
+        )
+
     def _report(self, refusal: RequestRefused) -> None:
         """Have `send_error` refuse a request, which a subclass may override."""
         self.close_connection = True
@@ -540,36 +570,5 @@ class HttpProtocol(BaseHTTPRequestHandler):
         self._answering.refuse(refusal, self.raw_requestline, self._send_all)
 
 
-def _is_plain(cls: type[HttpProtocol]) -> bool:
-    return all(getattr(cls, name) is value for name, value in HttpProtocol._points.items())
-
-
-def _makes_plain_files(sock: Any) -> bool:
-    """Tell whether nobody would miss it if `makefile` were not called."""
-    makefile = getattr(sock, "makefile", None)
-    if makefile is None:
-        return True
-    home = getattr(makefile, "__module__", None) or ""
-    return "makefile" not in getattr(sock, "__dict__", ()) and home.startswith(_PLAIN_HOMES)
-
-
-HttpProtocol._points = {
-    name: getattr(HttpProtocol, name)
-    for name in (
-        "MessageClass",
-        "_read_request_line",
-        "finish",
-        "formalize_key_naming",
-        "get_client_address",
-        "get_environ",
-        "handle",
-        "handle_expect_100",
-        "handle_one_request",
-        "handle_one_response",
-        "parse_request",
-        "rbufsize",
-        "send_error",
-        "setup",
-        "wbufsize",
-    )
-}
+HttpProtocol._read_points = remember(HttpProtocol, READ_POINTS)
+HttpProtocol._log_points = remember(HttpProtocol, LOG_POINTS)

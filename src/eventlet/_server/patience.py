@@ -192,7 +192,8 @@ class _Hurried:
         self._source = source
 
     def read1(self, size: int) -> bytes:
-        return self._read(self._source.read1, size)
+        source: Any = self._source  # may have only the simplest methods
+        return self._read(getattr(source, "read1", None) or source.read, size)
 
     def readline(self, size: int) -> bytes:
         return self._read(self._source.readline, size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -218,6 +219,151 @@ def test_a_failing_send_error_harms_one_connection() -> None:
     with Site(hello, protocol=Failing) as site:
         assert site.exchange(b"GET / FOO\r\n\r\n") == b""
         assert site.reply(GET).body == b"hello"
+
+    assert "ZeroDivisionError" in site.log.text
+
+
+# --- files -----------------------------------------------------------------------------------
+
+
+class Simple:
+    """A file with the simplest methods."""
+
+    def __init__(self, file: Any) -> None:
+        self.read, self.readline, self.close = file.read, file.readline, file.close
+
+
+class SimpleFile(wsgi.HttpProtocol):
+    def setup(self) -> None:
+        super().setup()
+        self.rfile = Simple(self.rfile)  # type: ignore[assignment]  # it does
+
+
+class RawFile(wsgi.HttpProtocol):
+    rbufsize = 0
+
+
+@pytest.mark.parametrize("protocol", [SimpleFile, RawFile])
+@pytest.mark.parametrize("body_timeout", [None, PATIENCE])
+def test_files_need_no_more_than_the_simplest_methods(
+    protocol: Any, body_timeout: float | None
+) -> None:
+    requests = (
+        b"PUT / HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody"
+        b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"
+    )
+    limits = wsgi.Limits(body_timeout=body_timeout)
+    with Site(echo, protocol=protocol, limits=limits) as site:
+        replies = site.replies(requests + GET)
+
+    assert [reply.body for reply in replies] == [b"body", b"body", b""]
+
+
+# --- settings of an instance -------------------------------------------------------------------
+
+
+def stream(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    start_response("200 OK", [("x-thing", "1")])
+    yield b"a"
+    yield b"b"
+
+
+class EarlySettings(wsgi.HttpProtocol):
+    def __init__(self, conn_state: list[Any], server: Any) -> None:
+        self.minimum_chunk_size = 1
+        self.capitalize_response_headers = False
+        super().__init__(conn_state, server)
+
+
+class LateSettings(wsgi.HttpProtocol):
+    def setup(self) -> None:
+        super().setup()
+        self.minimum_chunk_size = 1
+        self.capitalize_response_headers = False
+
+
+@pytest.mark.parametrize("protocol", [EarlySettings, LateSettings])
+def test_an_instance_may_have_settings_of_its_own(protocol: Any) -> None:
+    with Site(stream, protocol=protocol) as site:
+        raw = site.exchange(GET)
+        assert wsgi.HttpProtocol.minimum_chunk_size == 4096
+
+    assert b"\r\nx-thing: 1\r\n" in raw
+    assert raw.endswith(b"\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "version, most, spoken",
+    [("HTTP/1.0", "HTTP/1.1", b"HTTP/1.0"), ("HTTP/1.1", "HTTP/1.0", b"HTTP/1.0")],
+)
+def test_an_instance_may_speak_an_older_version_only(
+    version: str, most: str, spoken: bytes
+) -> None:
+    class Old(wsgi.HttpProtocol):
+        def setup(self) -> None:
+            super().setup()
+            self.protocol_version = version
+
+    with Site(stream, protocol=Old, max_http_version=most) as site:
+        raw = site.exchange(GET * 2)
+
+    assert raw.startswith(spoken)
+    assert raw.endswith(b"Connection: close\r\n\r\nab")
+
+
+def with_argument(conn_state: list[Any], server: Any, address: str) -> wsgi.HttpProtocol:
+    class Named(wsgi.HttpProtocol):
+        def get_client_address(self) -> tuple[str, Any]:
+            return address, 1
+
+    return Named(conn_state, server)
+
+
+@pytest.mark.parametrize("most", ["HTTP/1.1", None])
+def test_the_protocol_may_be_what_makes_one(most: Any) -> None:
+    protocol = partial(with_argument, address="192.0.2.7")
+    with Site(hello, protocol=protocol, max_http_version=most) as site:
+        assert site.reply(GET).body == b"hello"
+
+    assert site.log.requests[0].startswith("192.0.2.7 - - ")
+
+
+# --- the log -------------------------------------------------------------------------------------
+
+
+class Complaining(wsgi.HttpProtocol):
+    """Hears of errors, and reads as fast as the class itself."""
+
+    heard: list[str]
+
+    def log_message(self, format: str, *args: Any) -> None:
+        self.heard.append(format % args)
+
+
+class ComplainingClassic(Complaining):
+    def get_environ(self) -> dict[str, Any]:
+        return super().get_environ()
+
+
+@pytest.mark.parametrize("protocol", [Complaining, ComplainingClassic])
+def test_who_overrides_the_log_hears_of_refusals(
+    protocol: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(Complaining, "heard", heard, raising=False)
+    with Site(hello, protocol=protocol) as site:
+        site.exchange(GET + b"GET / HTTP/3.0\r\n\r\n")
+
+    assert heard == ["code 505, message HTTP Version Not Supported"]
+
+
+def test_a_log_method_that_fails_does_not_keep_the_answer_back() -> None:
+    class Failing(wsgi.HttpProtocol):
+        def log_error(self, format: str, *args: Any) -> None:
+            raise ZeroDivisionError
+
+    with Site(hello, protocol=Failing) as site:
+        assert site.reply(b"nonsense\r\n\r\n").status == 400
 
     assert "ZeroDivisionError" in site.log.text
 
