@@ -22,7 +22,7 @@ from examples.demo.summary import Report
 from examples.feedscraper_client import ask
 
 CONCURRENCY = 20
-FEED_TIMEOUT = 3.0
+FEED_TIMEOUT = 5.0
 ANSWER_SECONDS = 45.0
 SHOWN_TITLES = 8
 

@@ -26,11 +26,11 @@ def test_pages_are_fetched_at_the_same_time_and_named_in_order(run_isolated: Run
 
 
 def test_failures_are_named_and_the_rest_goes_on(run_isolated: RunIsolated) -> None:
-    answers = {"/good": Answer(b"good"), "/slow": Answer(b"slow", delay=1.5)}
+    answers = {"/good": Answer(b"good"), "/slow": Answer(b"slow", delay=4.0)}
     with serve_web(answers) as web:
         finished = run_isolated(
             PROGRAM,
-            "--timeout=0.5",
+            "--timeout=2",
             f"{web.url}/missing",
             f"{web.url}/slow",
             "http://localhost:1/refused",

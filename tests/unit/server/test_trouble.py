@@ -63,7 +63,8 @@ server.stop(1)
 lines = log.getvalue().splitlines()
 short = [line for line in lines if "cannot accept: [Errno 24]" in line]
 again = [line for line in lines if "accepting again" in line]
-print(os.waitstatus_to_exitcode(status), len(short) == len(again), 1 <= len(short) <= 40)
+# A shortage ends with a client that is accepted.
+print(os.waitstatus_to_exitcode(status), len(short) == len(again), 1 <= len(short) <= 60)
 """
 
 
