@@ -4,21 +4,22 @@ Theory of operation
 -------------------
 An `Acceptor` is *accepting*, then *finishing*. On every way out of accepting (`stop` was called,
 the server's green thread is killed or interrupted, `is_accepting` was turned off, the listening
-socket broke) the same happens: every connection is told to close, those that wait for a request
-are shut down now, those that serve one finish it, and the listening socket is closed: last, as
+socket broke) the same happens: every connection is told to close, those that serve a request
+finish it, those that are idle are shut down now, and the listening socket is closed: last, as
 programs know it, but at once after `stop`, so that who comes later is refused and need not wait.
+
 Nobody who has asked, or is about to, may go without an answer. A client is about to ask that has
 come, was answered, or has begun to send a request within the last second (`YOUNG_SECONDS`), and so
 is one that has sent what nobody has read yet. Those may have one more request, answered with
-`Connection: close`, and have a second for it (`LAST_SECONDS`); the rest are idle, and shut down at
-once. Whoever is answered after `stop` by a response that had begun before it, and so has promised
-to keep the connection, is given that second too (see `connection`). And those that the kernel has
-connected, but nobody has accepted, are accepted after `stop`, as far as the pool has room.
+`Connection: close`, and have a second for it (`LAST_SECONDS`). Whoever is answered after the end of
+accepting by a response that had begun before it, and so has promised to keep the connection, is
+given that second too (see `connection`). And those that the kernel has connected, but nobody has
+accepted, are accepted after `stop`, as far as the pool has room.
 
 Only `stop` names a grace. Once it is over, be it before that second, the green threads of the
-connections that are left are killed; who does not end of that either is left behind. `stop` may be called from anywhere,
-also from a signal handler in the midst of anything, so all it does is to leave word: what
-follows is done by the hub, in whose own greenlet nothing else can run.
+connections that are left are killed; who does not end of that either is left behind. `stop` may be
+called from anywhere, also from a signal handler in the midst of anything, so all it does is to
+leave word: what follows is done by the hub, in whose own greenlet nothing else can run.
 """
 
 from __future__ import annotations
@@ -59,10 +60,16 @@ TLS_BACK_OFF_SECONDS = 0.001
 
 # The listening socket is of no more use; not an error to anybody.
 _ENDED = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ESHUTDOWN})
-# One connection failed before it was accepted; the next may be well.
-_ONE_FAILED = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EINTR})
-# The process or the machine has run out of something; give it time to come back.
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+# One connection failed before it was accepted; the next may be well. The second line is what
+# accept(2) hands on of the errors of the network.
+_ONE_FAILED = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EINTR}) | frozenset(
+    getattr(errno, name)
+    for name in ("ENETDOWN", "ENETUNREACH", "EHOSTDOWN", "EHOSTUNREACH", "ENOPROTOOPT", "ENONET")
+    if hasattr(errno, name)
+)
+# The process or the machine has run out of something, or a rule of the firewall forbids it; give it
+# time to come back.
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EPERM})
 
 _NEW, _ACCEPTING, _FINISHING, _OVER = range(4)
 
@@ -269,7 +276,7 @@ class Acceptor:
                     continue
                 if exc.errno in _ENDED:
                     return None
-                if isinstance(exc, BlockingIOError):
+                if isinstance(exc, BlockingIOError) and sock.gettimeout() == 0.0:
                     sock.settimeout(None)  # whose mode is not for us
                 elif exc.errno in _EXHAUSTED:
                     self._say_short(exc)

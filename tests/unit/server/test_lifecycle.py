@@ -382,6 +382,9 @@ def test_a_dead_listener_ends_the_loop_quietly(code: int) -> None:
     "error",
     [
         os_error(errno.ECONNABORTED),
+        os_error(errno.ENETDOWN),
+        os_error(errno.EHOSTUNREACH),
+        os_error(errno.EPERM),
         os_error(errno.EMFILE),
         os_error(errno.ENFILE),
         os_error(errno.ENOMEM),
