@@ -55,7 +55,8 @@ class Patience:
         now: what the socket's time-out is.
         idle: seconds to wait for a request.
         head: seconds that a head may take.
-        write: seconds that the client may take for a window of a response.
+        write: seconds that the client may take for a window of a response; for any part of it,
+            where that is the time-out of the socket.
         is_plain: one time-out will do for everything but heads.
         sendall: send bytes, as long as they may take.
         receive: receive a piece of a body, as long as that may take.
@@ -83,7 +84,10 @@ class Patience:
         self.write = standing if limits.write_timeout is None else limits.write_timeout
         # Who has one time-out for everything needs none of this.
         self.is_plain = self.write == self.idle == standing and self._body is None
-        self.sendall = sock.sendall if self.is_plain else self._send_patiently
+        self._in_windows = limits.write_timeout is not None
+        # That of a socket is for all of `sendall`, and a long response may take longer.
+        is_quick = self.is_plain and standing is None
+        self.sendall = sock.sendall if is_quick else self._send_patiently
         self._is_limited = not self.is_plain and limit_sending(sock, self.write)
 
     def use(self, seconds: float | None) -> None:
@@ -143,10 +147,13 @@ class Patience:
         sent = self._sock.send(data)
         if sent == len(data):
             return
-        view = memoryview(data)[sent:]
-        while view:
-            self._sock.sendall(view[:WINDOW_BYTES])  # type: ignore[arg-type]  # bytes-like
-            view = view[WINDOW_BYTES:]
+        rest: Any = memoryview(data)[sent:]
+        while rest:
+            if self._in_windows:
+                self._sock.sendall(rest[:WINDOW_BYTES])
+                rest = rest[WINDOW_BYTES:]
+            else:
+                rest = rest[self._sock.send(rest) :]
 
     def sendfile(self, file: Any, offset: int, count: int) -> int:
         """Have the kernel send a part of a file; return how many bytes it sent.
@@ -154,13 +161,18 @@ class Patience:
         Fewer than asked for where the file has become shorter.
         """
         sock: Any = self._sock
-        if self.is_plain:
+        self.use_for_sending()
+        if self.write is None:
             sent: int = sock.sendfile(file, offset, count)
             return sent
-        self.use_for_sending()
         total = 0
         while total < count:
-            sent = sock.sendfile(file, offset + total, min(count - total, WINDOW_BYTES))
+            try:
+                sent = sock.sendfile(file, offset + total, min(count - total, WINDOW_BYTES))
+            except TimeoutError:
+                sent = file.tell() - offset - total  # which is where it came to
+                if self._in_windows or not sent:
+                    raise
             if not sent:
                 break
             total += sent

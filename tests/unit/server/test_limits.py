@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -108,6 +109,52 @@ def test_the_time_for_a_body_begins_anew_with_each_window() -> None:
     assert now.timeouts[0] == 5.0
     assert len(now.timeouts) > 1
     assert all(4.0 < seconds < 5.0 for seconds in now.timeouts[1:] if seconds)
+
+
+BIG = 1_500_000
+
+
+def big_list(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    start_response("200 OK", [("Connection", "close")])
+    return [b"x" * BIG]
+
+
+def big_file(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by the server
+    file.write(b"x" * BIG)
+    file.seek(0)
+    start_response("200 OK", [("Connection", "close")])
+    wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](file)
+    return wrapped
+
+
+class Classic(wsgi.HttpProtocol):
+    """Reads line by line."""
+
+    def get_environ(self) -> dict[str, Any]:
+        return super().get_environ()
+
+
+@pytest.mark.parametrize("protocol", [wsgi.HttpProtocol, Classic])
+@pytest.mark.parametrize("app", [big_list, big_file])
+@pytest.mark.parametrize("limits", [Limits(), Limits(idle_timeout=5.0)])
+def test_a_response_may_take_longer_than_the_time_out_of_the_socket(
+    limits: Limits, app: Any, protocol: Any
+) -> None:
+    listener = listen()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 50_000)
+    site = Site(app, listener, socket_timeout=0.1, limits=limits, protocol=protocol)
+    with site, GreenSocket() as sock:
+        sock.settimeout(PATIENCE)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 50_000)
+        sock.connect(site.address)
+        sock.sendall(GET)
+        taken, began = 0, monotonic()
+        while data := sock.recv(100_000):
+            taken += data.count(b"x")
+            sleep(0.01)
+
+    assert (taken, monotonic() - began > 0.1) == (BIG, True)
 
 
 def test_a_client_that_takes_no_response_is_given_up() -> None:
