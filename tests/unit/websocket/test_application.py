@@ -520,8 +520,8 @@ def test_a_peer_that_answers_is_pinged_again() -> None:
 
 @pytest.mark.slow
 def test_a_peer_that_talks_is_not_pinged() -> None:
-    with WebSite(ping_interval=0.2, ping_timeout=5) as site, site.open() as peer:
-        for _ in range(6):
+    with WebSite(ping_interval=0.8, ping_timeout=5) as site, site.open() as peer:
+        for _ in range(18):
             sleep(0.05)
             peer.send(frame(TEXT, b"x"))
             assert peer.frame() == Frame(FIN | TEXT, b"x")
