@@ -16,7 +16,7 @@ __all__ = ["ANSWER"]
 BODY = b"['GET', '/', None, 'a']\n"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
 PIECE = b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n" + b"x" * 65000
-UNSENT_BYTES = 256 * 1024  # as our server has it
+UNSENT_BYTES = 128 * 1024  # as our server has it
 TURN_CONNECTIONS = 4
 
 

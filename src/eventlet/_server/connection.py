@@ -43,7 +43,7 @@ from eventlet._server.environ import (
     is_tls,
     request_environ,
 )
-from eventlet._server.patience import Patience
+from eventlet._server.patience import WINDOW_BYTES, Patience
 from eventlet._server.request_body import CONTINUE_LINE, Input
 from eventlet._server.request_stream import RequestStream
 from eventlet._server.request_target import RequestTarget, split_target
@@ -66,8 +66,9 @@ __all__ = [
 ]
 
 # A response goes out as it is written, a request is acknowledged as it comes. What the client is
-# not ready for stays with us: the kernel would copy megabytes at once, and keep them.
-_UNSENT_BYTES = 256 * 1024
+# not ready for stays with us: the kernel would copy megabytes at once, and keep them. It asks for
+# more when half of this is gone, so who takes a window in time is never taken for one who does not.
+_UNSENT_BYTES = 2 * WINDOW_BYTES
 _TCP_OPTIONS = [
     (getattr(stdlib_socket, name), value)
     for name, value in (

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from eventlet import wsgi
 from eventlet._server import listener as listening
+from eventlet._server.patience import WINDOW_BYTES
 from eventlet.greenio import GreenSocket
 from eventlet.greenthread import sleep, spawn
 
@@ -66,3 +68,26 @@ def test_who_does_not_read_costs_the_kernel_little() -> None:
         wait_until(lambda: served[0].fileno() == -1)
 
     assert 0 < kept < 1 << 20
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="what a kernel keeps is bounded on Linux only")
+def test_who_takes_a_window_in_time_gets_all_of_a_large_response() -> None:
+    """A kernel that keeps megabytes asks for more when the client has taken one of them."""
+
+    def large(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return [bytes(5 << 20)]
+
+    taken = 0
+    with Site(large, limits=wsgi.Limits(write_timeout=0.3)) as site, GreenSocket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW_BYTES // 4)
+        sock.connect(site.address)
+        sock.sendall(GET)
+        while taken < 5 << 20:
+            sleep(0.025)
+            for _ in range(16):
+                piece = sock.recv(WINDOW_BYTES // 16)
+                assert piece or taken >= 5 << 20, f"cut off after {taken} bytes"
+                taken += len(piece)
+    assert "timed out" not in site.log.text
