@@ -19,12 +19,14 @@ class HeaderLines:
 
     Attributes:
         data: the lines read, as they came.
+        is_cut_off: the peer closed where a line was due.
     """
 
     def __init__(self, fp: Any, limits: HeadLimits) -> None:
         self._fp = fp
         self._limits = limits
         self.data = b""
+        self.is_cut_off = False
 
     def readline(self, size: int | None = -1) -> bytes:
         """Return the next line, or at most `size` bytes of it.
@@ -38,6 +40,7 @@ class HeaderLines:
         if len(line) >= limit:
             raise HeaderLineTooLong(limit)
         self.data += line
+        self.is_cut_off = not line and asked > 0
         if len(self.data) > self._limits.total and line != b"\r\n":
             raise HeadersTooLarge(self._limits.total)
         return line

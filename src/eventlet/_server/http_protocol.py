@@ -478,7 +478,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
 
     def _check_fields(self, lines: HeaderLines, minor: int) -> HeaderFields:
         """Have the header lines judged as those of the fast path are."""
-        if lines.data:
+        if lines.data or lines.is_cut_off:
             block = lines.block()
         else:  # the subclass has its headers from elsewhere
             fields = "".join(f"\r\n{name}: {value}" for name, value in self.headers.items())

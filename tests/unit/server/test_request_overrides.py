@@ -111,3 +111,12 @@ def test_what_a_client_sends_comes_before_the_environ_of_the_server(protocol: An
         site.exchange(data)
 
     assert seen == [{"HTTP_A": "1,2", "HTTP_B": "own", "CONTENT_TYPE": "t", "HTTP_HOST": "h"}]
+
+
+@pytest.mark.parametrize("protocol", [wsgi.HttpProtocol, Adding, Loose])
+@pytest.mark.parametrize("lines", [b"", b"Host: a\r\n", b"Host: a\r\n\r"])
+def test_a_head_without_an_end_is_not_served(lines: bytes, protocol: Any) -> None:
+    with Site(hello, protocol=protocol) as site:
+        replies = site.replies(b"GET / HTTP/1.1\r\n" + lines)
+
+    assert [reply.status for reply in replies] in ([], [400])
