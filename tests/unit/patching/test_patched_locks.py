@@ -6,9 +6,18 @@ hub, and by methods in C that were kept from before patching.
 
 from __future__ import annotations
 
+import threading
+from _thread import RLock
+
 import pytest
 
+from eventlet._unpatched import _shown_recursion_count
+
 from tests.isolated_runner import run_isolated
+
+needs_count = pytest.mark.skipif(
+    not hasattr(RLock, "_recursion_count"), reason="early releases of 3.11 do not have it"
+)
 
 BEFORE = """
 import _queue, _thread, gc, queue, sys, threading, time
@@ -84,6 +93,7 @@ print("ok")
     assert run(early, late) == "ok\n"
 
 
+@needs_count
 def test_a_lock_held_by_a_running_with_is_let_go_in_c_and_found() -> None:
     early = """
 lock, plain = threading.RLock(), threading.Lock()
@@ -341,6 +351,7 @@ print("ok")
     assert run("", late) == "ok\n"
 
 
+@needs_count
 def test_the_owner_of_an_rlock_is_a_green_thread() -> None:
     late = """
 lock = threading.RLock()
@@ -406,6 +417,7 @@ print("ok")
     assert run("", late) == "ok\n"
 
 
+@needs_count
 def test_every_change_is_in_the_ledger_and_unpatch_undoes_it() -> None:
     early = """
 kinds = (type(threading.Lock()), _thread.RLock, _queue.SimpleQueue, threading.Condition)
@@ -467,3 +479,15 @@ eventlet.spawn(blocked.acquire)
 eventlet.sleep(0)
 """
     assert run(early, late) == "bye\n"
+
+
+def test_how_often_a_lock_was_taken_is_known_in_early_releases_too() -> None:
+    lock = RLock()
+    counts = [_shown_recursion_count(lock)]
+    with lock, lock:
+        counts.append(_shown_recursion_count(lock))
+        other = threading.Thread(target=lambda: counts.append(_shown_recursion_count(lock)))
+        other.start()
+        other.join()
+
+    assert counts == [0, 2, 0]
