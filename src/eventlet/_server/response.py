@@ -37,6 +37,7 @@ _UNDECIDED, _NONE, _BY_LENGTH, _CHUNKED, _BY_CLOSE = range(5)
 
 DRAIN_BYTES = 1024 * 1024  # of an unread body, to be able to use the connection again
 
+_COPY_BYTES = 1024 * 1024  # bodies up to this size are joined of their pieces
 _JOIN_BYTES = 65536  # bodies up to this size are sent together with the head
 _CHARSET = re.compile(r';[\t ]*charset[\t ]*=[\t ]*(?:"([^"]*)"|([^\s;"]+))', re.IGNORECASE)
 _CLOSE_LINE = b"Connection: close\r\n"
@@ -165,10 +166,27 @@ class Response:
         elif isinstance(result, (bytes, str)):
             body = self._encode(result)
         else:
-            body = b"".join(
-                piece if type(piece) is bytes else self._encode(piece) for piece in result
-            )
+            pieces = [piece if type(piece) is bytes else self._encode(piece) for piece in result]
+            if sum(map(len, pieces)) > _COPY_BYTES:
+                self._send_pieces(pieces)
+                return
+            body = b"".join(pieces)
         self._end(body, len(body))
+
+    def _send_pieces(self, pieces: list[bytes]) -> None:
+        """Send a body that is all there, but too much to be held a second time."""
+        head = b"" if self.is_begun else self._begin_last(sum(map(len, pieces)))
+        batch: list[bytes] = []
+        size = 0
+        for piece in pieces:
+            batch.append(piece)
+            size += len(piece)
+            if size >= _JOIN_BYTES:
+                self._transmit(head, self._frame(piece if len(batch) == 1 else b"".join(batch)))
+                head = b""
+                batch.clear()
+                size = 0
+        self._end(b"".join(batch))
 
     def send_streamed(self, result: Iterable[bytes | str], minimum: int) -> bytes:
         """Send a body piece by piece as it is made.
@@ -218,9 +236,7 @@ class Response:
         part = None if self.is_begun else find_part(file)
         if part is None:
             return False
-        if self._body.content_length:
-            self._weigh_request()
-        head = self._begin(part.size)
+        head = self._begin_last(part.size)
         count = 0 if self._framing == _NONE else min(part.size, self._left)
         if sendfile is not None and count > _JOIN_BYTES:
             self._transmit(head, b"")
@@ -329,15 +345,17 @@ class Response:
             rest += self._style.keep_alive_lines
         return data + rest + b"\r\n"
 
-    def _weigh_request(self) -> None:
-        """Say in time that the connection closes, if the rest of the request will not be read.
+    def _begin_last(self, size: int | None) -> bytes:
+        """Give the whole head where the application has done all it will do.
 
-        Only the end of the response tells what the application leaves.
+        What it has left of the request decides whether the connection can be used again.
         """
         body = self._body
-        left = (body.content_length or 0) - body.position
-        if body.failure is not None or left > DRAIN_BYTES:
+        if body.content_length and (
+            body.failure is not None or body.content_length - body.position > DRAIN_BYTES
+        ):
             self.keep_alive = False
+        return self._begin(size)
 
     def _drops_body(self, code: int) -> bool:
         return self._method == "HEAD" or (self._method == "CONNECT" and code < 300)
@@ -378,9 +396,7 @@ class Response:
         if self.is_begun:
             head = b""
         else:
-            if self._body.content_length:
-                self._weigh_request()
-            head = self._begin(size)
+            head = self._begin_last(size) if self._body.content_length else self._begin(size)
         if self._framing == _BY_LENGTH and len(rest) == self._left:
             self._left = 0
             data = rest

@@ -139,6 +139,34 @@ def test_a_body_without_an_end_is_left_where_nobody_gets_more_of_it(
     assert answer.response.keep_alive is (method == "HEAD")
 
 
+@pytest.mark.parametrize("headers", [[], [("Content-Length", "3000001")]])
+def test_large_pieces_are_not_joined(headers: Any) -> None:
+    pieces = [b"x" * 1_500_000, b"y", b"", b"z" * 1_499_999, b"!"]
+
+    answer = sized(tuple(pieces), headers)
+
+    assert answer.body == b"".join(pieces)
+    assert answer.response.sent_bytes == len(answer.raw)
+    assert next(sent for sent in answer.sock.sent if len(sent) > 100_000) is pieces[0]
+    assert max(map(len, answer.sock.sent)) == 1_500_000
+    assert answer.response.keep_alive
+
+
+def test_large_pieces_are_framed_as_others_are() -> None:
+    pieces = [b"x" * 1_500_000, b"!"]
+
+    assert sized(pieces, [("Content-Length", "10")]).body == b"x" * 10
+    assert sized(pieces, method="HEAD").body == b""
+    short = sized(pieces, [("Content-Length", "2000000")])
+    assert (len(short.body), short.response.keep_alive) == (1_500_001, False)
+
+    written = Answer()
+    written.response.start_response("200 OK", [])("w")
+    written.response.send_sized(pieces)
+    assert written.body.startswith(b"1\r\nw\r\n16e360\r\nx")
+    assert written.body.endswith(b"x\r\n1\r\n!\r\n0\r\n\r\n")
+
+
 def test_a_large_body_is_not_copied_to_its_head() -> None:
     answer = sized([b"x" * 100_000])
 
