@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -47,14 +48,21 @@ class FilePart(NamedTuple):
 
 
 def find_part(file: Any) -> FilePart | None:
-    """Give the part from the position on; None for what is no regular file."""
+    """Give the part from the position on; None for what is no regular file.
+
+    A file of another type may have a descriptor too, but what is read of it, unpacked or
+    decrypted, is not what the descriptor has.
+    """
+    if type(file).__module__ == "tempfile":
+        file = getattr(file, "file", None)
+    raw = file.raw if type(file) in (io.BufferedReader, io.BufferedRandom) else file
+    if type(raw) is not io.FileIO:
+        return None
     try:
         status = os.fstat(file.fileno())
         offset = file.tell()
-    except (AttributeError, OSError, ValueError):
+    except (OSError, ValueError):
         return None
-    if not stat.S_ISREG(status.st_mode) or not isinstance(offset, int):
+    if not stat.S_ISREG(status.st_mode):
         return None
-    if hasattr(file, "encoding"):
-        return None  # of text, whose position is not one of bytes
     return FilePart(file, offset, max(status.st_size - offset, 0))

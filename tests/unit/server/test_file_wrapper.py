@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import io
 import os
 import socket
 import ssl
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,6 +148,58 @@ def test_what_is_no_file_of_the_system_is_read() -> None:
 
     assert reply.body == b"memory"
     assert reply.headers["Transfer-Encoding"] == "chunked"
+
+
+def unpacked(path: Path) -> Any:
+    path.write_bytes(gzip.compress(BIG))
+    return gzip.open(path)
+
+
+class Shouting(io.BufferedReader):
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(size).upper()
+
+
+@pytest.mark.parametrize(
+    "opens, body",
+    [
+        (unpacked, BIG),
+        (lambda path: io.BufferedReader(unpacked(path)), BIG),
+        (lambda path: Shouting(io.FileIO(path)), b"BIG" * 100_000),
+    ],
+)
+def test_what_is_more_than_its_descriptor_is_read(
+    opens: Any, body: bytes, tmp_path: Path, sendfiles: list[int]
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"big" * 100_000)
+
+    replies = fetch(Files(lambda: opens(path)))
+
+    assert [reply.body == body for reply in replies] == [True, True]
+    assert sendfiles == []
+
+
+def temporary(path: Path) -> Any:
+    file = tempfile.NamedTemporaryFile()  # noqa: SIM115  # closed by the server
+    file.write(BIG)
+    file.seek(5)
+    return file
+
+
+@pytest.mark.parametrize("opens", [temporary, io.FileIO, lambda path: path.open("r+b")])
+def test_files_of_each_kind_are_sent_by_the_kernel(
+    opens: Any, big: Path, sendfiles: list[int]
+) -> None:
+    def opened() -> Any:
+        file = opens(big)
+        file.seek(5)
+        return file
+
+    replies = fetch(Files(opened), GET)
+
+    assert replies[0].body == BIG[5:]
+    assert sendfiles == [len(BIG) - 5]
 
 
 def test_a_pipe_is_read() -> None:
