@@ -25,7 +25,8 @@ class Child:
         failure: why it cannot serve.
         is_tired: it wants to be replaced.
         alive_at: moment of the last look that found a sign of life.
-        is_stuck: it gave none for too long, and was told to abort.
+        is_stuck: it gave none for too long.
+        is_aborted: it was told to abort.
         is_killed: the master has killed it.
     """
 
@@ -41,6 +42,7 @@ class Child:
     failure: str = ""
     alive_at: float = 0.0
     is_stuck: bool = False
+    is_aborted: bool = False
     is_killed: bool = False
 
     def greet(self) -> None:
@@ -58,6 +60,8 @@ class Child:
             how = "let nothing else run for longer than --worker-timeout and was killed"
         elif code == -signal.SIGKILL and not self.is_killed:
             how += " (by the kernel, if memory ran out: see dmesg)"
+        if self.is_leaving:
+            how += " while it was leaving"
         report = self.pulse.report()
         return f"{how}; it was here:\n{report}" if report else how
 

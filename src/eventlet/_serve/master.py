@@ -222,7 +222,7 @@ class Master:
         how = child.describe_end(code)
         if child.is_leaving:
             if code not in {0, -signal.SIGTERM}:
-                self._journal.note(f"worker {child.pid} {how} while it was leaving", "warning")
+                self._journal.note(f"worker {child.pid} {how}", "warning")
             return
         if not child.failure:
             self._journal.note(f"worker {child.pid} {how}", "error")
@@ -260,17 +260,25 @@ class Master:
 
     def _abort_the_stuck(self, now: float) -> None:
         for child in self._watchdog.find_stuck(self._children.values(), now):
-            child.kill_at = now + MARGIN_SECONDS
-            self._send(child, signal.SIGABRT)  # it leaves its stacks behind
+            self._abort(child, now)
+
+    def _abort(self, child: Child, now: float) -> None:
+        """End a worker that does not listen; it leaves its stacks behind, if it can."""
+        child.is_aborted = True
+        child.kill_at = now + MARGIN_SECONDS
+        self._send(child, signal.SIGABRT)
 
     def _kill_the_late(self, now: float) -> None:
         for child in self._children.values():
             if now >= child.kill_at:
-                child.kill_at = NEVER
-                child.is_killed = True
-                if not child.is_stuck:
+                if not child.is_aborted:
                     what = "did not leave" if child.is_leaving else "did not get ready"
                     self._journal.note(f"worker {child.pid} {what} in time: killed", "warning")
+                    if child.is_leaving:
+                        self._abort(child, now)
+                        continue
+                child.kill_at = NEVER
+                child.is_killed = True
                 self._send(child, signal.SIGKILL)
 
     # --- signals ----------------------------------------------------------------------------

@@ -134,6 +134,8 @@ def test_a_worker_that_ignores_the_word_is_killed(tmp_path: Path) -> None:
             served.fetch(patience=0.3)
         assert served.end() == 0
         assert re.search(r"worker \d+ did not leave in time: killed", served.said)
+        assert re.search(r"by SIGABRT while it was leaving; it was here:\n", served.said)
+        assert re.search(r'site_app.py", line \d+ in app\n', served.said)
 
 
 def test_what_the_application_registered_for_the_end_is_done(tmp_path: Path) -> None:
