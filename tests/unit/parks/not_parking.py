@@ -168,7 +168,8 @@ NOT_PARKING: dict[str, dict[str, str]] = {
     "waits in the file of the user's log, if that waits": {
         "eventlet._server.http_protocol": "HttpProtocol.log_message",
         "eventlet._server.access_log": (
-            "LoggerFileWrapper.debug LoggerFileWrapper.info LoggerFileWrapper.write"
+            "LoggerFileWrapper.debug LoggerFileWrapper.error LoggerFileWrapper.exception"
+            " LoggerFileWrapper.info LoggerFileWrapper.write"
             " LoggerNull.debug LoggerNull.error LoggerNull.exception LoggerNull.info"
             " LoggerNull.write"
         ),
