@@ -150,13 +150,13 @@ class WebSocketWSGI:
         ws = self._make(sock, environ, handshake, received)
         answer = handshake.to_response()
         try:
-            sock.sendall(answer)
+            _send_answer(sock, answer, environ)
             if "eventlet.on_stop" in environ:
                 environ["eventlet.on_stop"](ws.go_away)
             if "eventlet.set_idle" in environ:
                 environ["eventlet.set_idle"]()
             ws.keep_alive(self.ping_interval, self.ping_timeout)
-            self._serve(ws)
+            self._serve(ws, environ)
         except OSError as exc:
             if exc.errno not in _GONE:
                 raise
@@ -185,15 +185,32 @@ class WebSocketWSGI:
         ws.fragment_length = FRAGMENT_LENGTH
         return ws
 
-    def _serve(self, ws: RFC6455WebSocket) -> None:
+    def _serve(self, ws: RFC6455WebSocket, environ: dict[str, Any]) -> None:
         """Call the handler and close behind it."""
         assert self.handler is not None, "WebSocketWSGI was made without a handler"
         try:
             self.handler(ws)
-        except (Exception, Timeout):
+        except (Exception, Timeout) as exc:
+            if exc is ws.failure:
+                _blame_client(exc, environ)
             ws.close((INTERNAL_ERROR, ""))
             raise
         ws.close()
+
+
+def _send_answer(sock: Any, answer: bytes, environ: dict[str, Any]) -> None:
+    try:
+        sock.sendall(answer)
+    except OSError as exc:
+        _blame_client(exc, environ)
+        raise
+
+
+def _blame_client(exc: BaseException, environ: dict[str, Any]) -> None:
+    """Have the server treat an error of the connection as it does while it reads a body."""
+    body: Any = environ.get("eventlet.input")
+    if hasattr(body, "failure"):
+        body.failure = exc
 
 
 def _take_socket(environ: dict[str, Any]) -> tuple[Any, bytes]:

@@ -22,6 +22,7 @@ this together takes at most `close_timeout`, and it always ends with the socket 
 
 from __future__ import annotations
 
+import errno
 import socket as stdlib_socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -113,6 +114,7 @@ class RFC6455WebSocket(WebSocket):
             else of ours; 1006 when there was no close frame. None before.
         close_reason: the text that came with it.
         close_timeout: seconds that ending may take.
+        failure: the error of the socket that was raised last, None for none.
         fragment_length: characters or bytes of a message that go into one frame at most; None
             means all of them. Pings and pongs can go out between frames.
     """
@@ -142,6 +144,7 @@ class RFC6455WebSocket(WebSocket):
         self.close_code: int | None = None
         self.close_reason = ""
         self.close_timeout = CLOSE_SECONDS
+        self.failure: OSError | None = None
         self._remote_close_data: bytes | None = None
         self._is_closing = False
         self._reading_ended = Moment()
@@ -272,6 +275,7 @@ class RFC6455WebSocket(WebSocket):
     def abandon(self) -> None:
         """Close the socket at once, without a word; never waits."""
         self._is_closing = True
+        self.failure = None
         self._outbox.tear()
         self._end_reading(ABNORMAL, "")
         self._close_socket()
@@ -354,9 +358,10 @@ class RFC6455WebSocket(WebSocket):
         self._readers += 1
         try:
             data = self.socket.recv(RECEIVE_BYTES)
-        except _NOTHING_YET:
-            raise
         except OSError as exc:
+            self.failure = exc
+            if isinstance(exc, _NOTHING_YET) and exc.errno != errno.ETIMEDOUT:
+                raise
             if self._is_closing:
                 data = b""  # closed under us, by us
             else:
@@ -419,7 +424,11 @@ class RFC6455WebSocket(WebSocket):
     # --- sending --------------------------------------------------------------------------
 
     def _write(self, frame: bytes) -> None:
-        self.socket.sendall(frame)
+        try:
+            self.socket.sendall(frame)
+        except OSError as exc:
+            self.failure = exc
+            raise
         self._sent_bytes += len(frame)
 
     def _send(self, frame: bytes) -> None:

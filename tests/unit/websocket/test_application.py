@@ -90,6 +90,61 @@ def test_a_handler_that_fails_closes_with_1011_and_is_logged(exc: BaseException)
         assert site.errors.getvalue() == ""
 
 
+class Failing:
+    """A socket that fails when it has been told to."""
+
+    def __init__(self, sock: Any, error: OSError) -> None:
+        self._sock = sock
+        self._error = error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def recv(self, size: int) -> bytes:
+        self._sock.recv(size)
+        raise self._error
+
+    def sendall(self, data: bytes) -> None:
+        raise self._error
+
+
+@pytest.mark.parametrize("method", ["wait", "send"])
+@pytest.mark.parametrize("code", [errno.ETIMEDOUT, errno.EHOSTUNREACH])
+def test_what_the_network_does_is_no_error_of_the_application(code: int, method: str) -> None:
+    def handle(ws: RFC6455WebSocket) -> None:
+        message = ws.wait()
+        ws.socket = Failing(ws.socket, OSError(code, "the network"))
+        if method == "send":
+            ws.send("lost")
+        ws.wait()
+        raise AssertionError(message)
+
+    with WebSite(handle) as site, site.open() as peer:
+        peer.send(frame(TEXT, b"x"))
+        sleep(0.01)
+        peer.send(frame(TEXT, b"x"))
+        peer.rest()
+        wait_until(lambda: bool(site.log.requests))
+
+    assert "Traceback" not in site.log.text
+    assert '" 101 ' in site.log.requests[0]
+
+
+def test_a_client_that_is_silent_for_too_long_is_no_error_of_the_application() -> None:
+    with (
+        Site(WebSocketWSGI(echo), socket_timeout=0.02) as site,
+        connected(site) as peer,
+    ):
+        assert peer.frame() == Frame(FIN | CLOSE, b"\x03\xf3")
+        peer.send(close_frame(1011))
+        peer.rest()
+        peer.sock.close()
+        wait_until(lambda: bool(site.log.requests))
+
+    assert "Traceback" not in site.log.text
+    assert "timed out" in site.log.text
+
+
 @pytest.mark.parametrize("code", [errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN])
 def test_that_the_client_has_gone_is_no_error(code: int) -> None:
     def fail(_ws: RFC6455WebSocket) -> None:

@@ -327,6 +327,7 @@ def test_answers_on_the_way_to_the_last_one_are_skipped() -> None:
 
     with Script(play) as script, connect(url_of(script)) as ws:
         assert ws.wait() == "at last"
+        ws.abandon()
 
 
 def test_answers_on_the_way_are_bounded() -> None:
