@@ -186,7 +186,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
         """
         server, sock = self.server, self.connection
         shake_hands(sock, server.limits.head_timeout, server.socket_timeout)
-        prepare_socket(sock)
+        prepare_socket(sock, server)
         self.rfile = sock.makefile("rb", self.rbufsize)
         self.wfile = sock.makefile("wb", self.wbufsize)
         if not is_tls(sock) and makes_plain_files(sock):
