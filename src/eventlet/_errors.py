@@ -135,10 +135,10 @@ class DescriptorBusy(EventletError, RuntimeError):
         self.fd = fd
         self.side = side
         self.owner = owner
-        verb = "read" if side == "read" else "written"
+        verb, role = ("read", "reader") if side == "read" else ("written", "writer")
         super().__init__(
             f"Second simultaneous {side} on fileno {fd} detected. "
-            f"descriptor {fd} is already being {verb} by {owner}; give each {side}er its own "
+            f"descriptor {fd} is already being {verb} by {owner}; give each {role} its own "
             "socket or share it through a Queue, or allow it with "
             "eventlet.debug.hub_prevent_multiple_readers(False)"
         )
