@@ -222,7 +222,7 @@ def test_a_second_writer_is_an_error(pair: Pair) -> None:
         fill(a)
         first = spawn(record.wait_write, LONG)
         sleep(0)
-        with pytest.raises(DescriptorBusy, match="Second simultaneous write .* each writer its own"):
+        with pytest.raises(DescriptorBusy, match="each writer its own"):
             record.wait_write(LONG)
         drain(b)
         assert first.wait() & WRITE
