@@ -14,6 +14,7 @@ import ssl
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,8 +25,14 @@ from eventlet import websocket
 
 from tests.unit.serve.served import PATIENCE, connect, environment, fetch, wait_until, write
 
-pytest.importorskip("gunicorn", reason="gunicorn is not installed: `make test-gunicorn` has it")
-pytestmark = pytest.mark.slow  # each starts processes
+# Not `importorskip`: others import from here.
+pytestmark = [
+    pytest.mark.slow,  # each starts processes
+    pytest.mark.skipif(
+        find_spec("gunicorn") is None,
+        reason="gunicorn is not installed: `make test-gunicorn` has it",
+    ),
+]
 
 RELEASE_25 = Path(sys.prefix) / "gunicorn-25"
 OURS = "eventlet.gunicorn.EventletWorker"
