@@ -114,7 +114,7 @@ class Response:
     def start_response(
         self,
         status: str,
-        headers: Iterable[tuple[str, Any]],
+        response_headers: Iterable[tuple[str, Any]],
         exc_info: ExcInfo | None = None,
     ) -> Any:
         """Set status and header fields; may be called again until the response has begun.
@@ -131,7 +131,7 @@ class Response:
                 raise exc_info[1].with_traceback(exc_info[2])
             finally:
                 exc_info = None
-        self._head = self._style.make_head(status, headers)
+        self._head = self._style.make_head(status, response_headers)
         return self.write
 
     def write(self, data: bytes | str) -> None:

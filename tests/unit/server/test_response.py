@@ -470,6 +470,14 @@ def test_the_last_call_before_the_response_begins_counts() -> None:
     assert answer.raw.count(b"Date:") == 1
 
 
+def test_its_arguments_have_the_names_of_the_pep() -> None:
+    answer = Answer()
+    answer.response.start_response(status="201 Made", response_headers=[], exc_info=None)
+    answer.response.send_sized([b""])
+
+    assert answer.head[0] == "HTTP/1.1 201 Made"
+
+
 def test_a_second_call_after_the_beginning_is_an_error() -> None:
     answer = Answer()
     answer.response.start_response("200 OK", [])(b"a")
