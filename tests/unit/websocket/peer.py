@@ -177,18 +177,29 @@ class WebSite(Site):
 @contextmanager
 def pair(**options: Any) -> Any:
     """A WebSocket of the server's side, and its peer, over a pair of sockets."""
-    with _both(*socket.socketpair(), **options) as both:
+    with _both(*sockets(), **options) as both:
         yield both
 
 
 @contextmanager
 def tls_pair(**options: Any) -> Any:
     """The same with TLS."""
+    with _both(*tls_sockets(), **options) as both:
+        yield both
+
+
+def sockets() -> tuple[Any, Any]:
+    """Make a pair of sockets that are connected."""
+    near, far = socket.socketpair()
+    return near, far
+
+
+def tls_sockets() -> tuple[Any, Any]:
+    """Make a pair of sockets that speak TLS; the first is the server's."""
     near, far = socket.socketpair()
     accepting = spawn(make_server_context().wrap_socket, near, server_side=True)
     far = make_client_context().wrap_socket(far, server_hostname="localhost")
-    with _both(accepting.wait(), far, **options) as both:
-        yield both
+    return accepting.wait(), far
 
 
 @contextmanager
