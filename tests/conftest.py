@@ -8,6 +8,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from hypothesis import settings
 
 from tests.isolated_runner import run_isolated as _run_isolated
 from tests.leaks import end_leaked_threads, find_leaks, take_snapshot
@@ -16,6 +17,9 @@ from tests.time_limit import TimeLimit
 RunIsolated = Callable[..., CompletedProcess[str]]
 
 _failed = pytest.StashKey[bool]()
+
+settings.register_profile("a busy machine", deadline=None)
+settings.load_profile("a busy machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:
