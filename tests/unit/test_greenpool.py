@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from typing import Any
 
 import pytest
@@ -10,7 +11,6 @@ from greenlet import GreenletExit, getcurrent
 
 from eventlet import greenpool
 from eventlet._core.current import get_hub
-from eventlet._unpatched import start_new_thread
 from eventlet.event import Event
 from eventlet.greenpool import GreenMap, GreenPile, GreenPool
 from eventlet.greenthread import sleep, spawn
@@ -403,11 +403,13 @@ def test_another_os_thread_can_use_the_pool() -> None:
         done.send(list(journal))
 
     done = Event()
-    start_new_thread(work_there, ())
+    thread = threading.Thread(target=work_there)
+    thread.start()
 
     assert done.wait(20) == list(range(10))
     pool.waitall()
     assert pool.free() == 2
+    thread.join(20)  # its hub ends with it
 
 
 # --- resize -----------------------------------------------------------------------------
