@@ -57,15 +57,22 @@ def tls_pair(plain_pair: Pair) -> Iterator[Pair]:
 
 
 def write_until_stuck(sock: Any, piece: bytes) -> int:
-    """Write `piece` again and again until a write is interrupted; return how many went out."""
+    """Write `piece` until there is no room, and interrupt that; return how many went out."""
     written: list[int] = []
 
     def write() -> None:
         while True:
             written.append(sock.write(piece))
 
-    with pytest.raises(Timeout), Timeout(0.05):
-        write()
+    writer = spawn(write)
+    idle_turns = 0
+    while idle_turns < 3:  # a writer that could go on would have, however slow the machine
+        before = len(written)
+        sleep(0.02)
+        idle_turns = idle_turns + 1 if len(written) == before else 0
+    writer.kill(Timeout)
+    with pytest.raises(Timeout):
+        writer.wait()
     return len(written)
 
 
@@ -121,7 +128,7 @@ def test_a_non_blocking_write_after_an_interrupted_one_keeps_the_order(tls_pair:
 def test_a_killed_sendall_leaves_the_stream_in_order(tls_pair: Pair) -> None:
     client, server = tls_pair
     victim = spawn(client.sendall, b"a" * 10_000_000)
-    sleep(0.05)
+    sleep(0.05)  # it is in the midst of it, or stuck: both must hold
     victim.kill()
     writer = spawn(end_after, client.sendall, client, b"end")
     received = read_all(server)
