@@ -6,6 +6,7 @@
 # make test-libraries  other people's libraries, patched, at work; writes its results
 # make test-gunicorn  our worker under gunicorn; web frameworks and WebSocket libraries
 # make test-autobahn  the Autobahn test suite against our WebSockets; writes its results
+# make test-http2  HTTP/2 with real clients (curl, nghttp2-client) and under noise, at length
 # make test-stdlib  the standard library's own tests, patched; writes its results
 # make bench    the benchmark harness
 # make clean    remove what the targets above made
@@ -33,7 +34,7 @@ RUN := PYTHONNOUSERSITE=1 PYTHONPATH= $(PYTHON)
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 CHECKED := src tests tools $(wildcard examples benchmarks)
 
-.PHONY: help demo test test-quick test-asyncio-suites test-libraries test-gunicorn test-autobahn test-stdlib lint format types stress load bench venv clean
+.PHONY: help demo test test-quick test-asyncio-suites test-libraries test-gunicorn test-autobahn test-http2 test-stdlib lint format types stress load bench venv clean
 
 help:
 	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
@@ -126,6 +127,11 @@ test-gunicorn: $(SERVERS)/.made
 # is installed in a folder: AUTOBAHN_ARGS='--folder DIR --groups 1 2 3'.
 test-autobahn: $(VENV)/.test
 	$(RUN) -m tests.autobahn $(AUTOBAHN_ARGS)
+
+# Some minutes; a client that is not installed is skipped.
+test-http2: $(VENV)/.test
+	HTTP2_SECONDS=60 HTTP2_MEGABYTES=100 HTTP2_REQUESTS=10000 $(RUN) -m pytest \
+	    tests/unit/http2 tests/unit/serve/test_serve_http2.py $(TEST_ARGS)
 
 # Half an hour or more. `STDLIB_ARGS='--jobs 4'` where there are more cores.
 test-stdlib: $(VENV)/.test

@@ -45,7 +45,7 @@ LAYERS: list[tuple[str, ...]] = [
         *("convenience", "db_pool", "_db_connection"),
         *("websocket", "_websocket", "_websocket.*"),
         *("backdoor", "_console_globals"),
-        *("wsgi", "_server", "_server.*"),
+        *("wsgi", "_server", "_server.*", "_http2", "_http2.*"),
         *("_serve", "_serve.*", "gunicorn"),
         *("asyncio", "_aio", "_aio.*", "hubs.asyncio"),
     ),

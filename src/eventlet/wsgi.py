@@ -22,6 +22,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from eventlet._http2.extra import load_http2
 from eventlet._protocols.chunked import ChunkReadError
 from eventlet._protocols.head_collector import HeadLimits
 from eventlet._protocols.refusals import HeaderLineTooLong, HeadersTooLarge
@@ -39,13 +40,14 @@ from eventlet._server.activity import Activity
 from eventlet._server.answering import STATE_CLOSE, STATE_IDLE, STATE_REQUEST
 from eventlet._server.environ import Environ, addr_to_host_port, server_environ, socket_repr
 from eventlet._server.header_lines import HeaderLines
-from eventlet._server.http_protocol import MINIMUM_CHUNK_SIZE, HttpProtocol
+from eventlet._server.http_protocol import MINIMUM_CHUNK_SIZE, HttpProtocol, is_plain
 from eventlet._server.limits import Limits, refuse_negative
 from eventlet._server.listener import Acceptor, ConnectionPool
 from eventlet._server.request_body import Input
 from eventlet._server.response_head import format_date_time
 from eventlet._server.takeover import Taken, TakeOver
 from eventlet.greenpool import GreenPool
+from eventlet.semaphore import Semaphore
 
 __all__ = [
     "BAD_SOCK",
@@ -128,6 +130,7 @@ class Server:
         limits: what one client may take; None for the defaults.
         max_size: connections at once, 1024 by default.
         custom_pool: runs the connections in place of a pool of `max_size`.
+        http2: speak HTTP/2 as well.
 
     Attributes:
         pid: the process that made it.
@@ -135,8 +138,13 @@ class Server:
 
     Raises:
         AttributeError: `custom_pool` lacks a method.
-        ValueError: a time is negative, or `log_format` names a field that there is none of.
+        ImportError: `http2` needs a library that is not installed.
+        ValueError: a time is negative, `log_format` names a field that there is none of, or
+            `http2` does not go with `protocol` or `max_http_version`.
     """
+
+    http2: Callable[[Any, Environ, bytes], None] | None = None
+    places: Semaphore | None = None
 
     def __init__(
         self,
@@ -160,6 +168,7 @@ class Server:
         limits: Limits | None = None,
         max_size: int | None = None,
         custom_pool: ConnectionPool | None = None,
+        http2: bool = False,
     ) -> None:
         refuse_negative("keepalive", keepalive)
         refuse_negative("socket_timeout", socket_timeout)
@@ -209,6 +218,8 @@ class Server:
         for method in ("spawn", "waitall"):
             if not callable(getattr(pool, method, None)):
                 raise AttributeError(f"custom_pool needs a method {method}, {pool!r} has none")
+        if http2:
+            self._turn_http2_on(getattr(pool, "size", max_size))
         self._acceptor = Acceptor(
             socket,
             self.process_request,
@@ -221,6 +232,18 @@ class Server:
     def _make_journal(self) -> ServerLog:
         """Make what the server says things to about itself; called once."""
         return ServerLog(self.log, self.pid)
+
+    def _turn_http2_on(self, places: int) -> None:
+        if not is_plain(self.protocol):
+            raise ValueError(f"http2 is read by nobody's methods, {self.protocol!r} has its own")
+        if self.max_http_version != "HTTP/1.1":
+            raise ValueError(f"http2 needs HTTP/1.1 beside it, not {self.max_http_version}")
+        self.http2 = load_http2()
+        # Who has one connection may have many requests; so many are answered at once.
+        self.places = Semaphore(places)
+        context = getattr(self.socket, "context", None)
+        if context is not None:
+            context.set_alpn_protocols(["h2", "http/1.1"])
 
     def serve(self) -> None:
         """Serve until told to end, let what is being served finish, and close the socket.
@@ -318,6 +341,7 @@ def server(
     capitalize_response_headers: bool = True,
     *,
     limits: Limits | None = None,
+    http2: bool = False,
 ) -> None:
     """Serve a WSGI application until stopped, then let what is being served finish.
 
@@ -344,10 +368,14 @@ def server(
         socket_timeout: seconds that one operation of a client may take; None for ever.
         capitalize_response_headers: deprecated to turn off.
         limits: what one client may take, in time and bytes.
+        http2: speak HTTP/2 as well: over TLS with clients that choose it, whose context is told
+            so, and without TLS with those that begin with it. Needs the extra `http2`.
 
     Raises:
         AttributeError: `custom_pool` lacks a method.
-        ValueError: a time is negative, or `log_format` names a field that there is none of.
+        ImportError: `http2` needs a library that is not installed.
+        ValueError: a time is negative, `log_format` names a field that there is none of, or
+            `http2` does not go with `protocol` or `max_http_version`.
         OSError: the listening socket failed.
     """
     settings = Server(
@@ -370,6 +398,7 @@ def server(
         limits=limits,
         max_size=max_size,
         custom_pool=custom_pool,
+        http2=http2,
     )
     if server_event is not None:
         warnings.warn(

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import eventlet
 from eventlet._cli.one_line_parser import OneLineParser as Parser
+from eventlet._http2.extra import load_http2
 from eventlet._serve import settings as table
 from eventlet._serve import worker
 from eventlet._serve.addresses import Listening, close_all, open_all
@@ -103,6 +104,11 @@ def prepare(settings: Settings) -> list[Listening]:
     if settings.env_file is not None:
         read_env_file(settings.env_file)
     check(settings)
+    if settings.http2:
+        try:
+            load_http2()
+        except ImportError as exc:
+            raise Refusal(str(exc), "or leave --http2 out") from None
     log = open_log(settings.access_log)
     if log is not None and log > 2:
         os.close(log)

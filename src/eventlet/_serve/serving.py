@@ -91,6 +91,7 @@ class Serving:
                 body_bytes=settings.max_body,
             ),
             custom_pool=self._pool,
+            http2=settings.http2,
         )
         if isinstance(server, ProxiedServer):
             assert settings.forwarded_allow_ips is not None

@@ -112,6 +112,7 @@ class Settings:
     client_ca: str | None = _option(
         None, text, "FILE", "clients must show a certificate of these authorities"
     )
+    http2: bool = _switch(False, "speak HTTP/2 as well; needs the extra http2")
     patch: bool = _switch(True, "patch the standard library first, as `run` does")
     reload: bool = _switch(False, "reload when a file of the program changes, for development")
     access_log: str = _option(

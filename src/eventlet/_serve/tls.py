@@ -42,7 +42,7 @@ def make_context(settings: Settings, kind: type[Any]) -> Any:
             _read(path)
     context = kind(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(["h2", "http/1.1"] if settings.http2 else ["http/1.1"])
     try:
         context.load_cert_chain(certificate, key, password=_no_password)
     except ssl.SSLError as exc:

@@ -25,6 +25,7 @@ from eventlet._server.request_body import Input
 from eventlet._server.response import DRAIN_BYTES, Response
 from eventlet._server.takeover import Taken, TakeOver
 from eventlet._unpatched import monotonic
+from eventlet.semaphore import Semaphore
 from eventlet.timeout import Timeout
 
 __all__ = [
@@ -47,7 +48,13 @@ _LOGGED_LINE = 1024  # characters of a request line that was refused
 
 
 class ServerSettings(Protocol):
-    """What a connection needs to know of its server."""
+    """What a connection needs to know of its server.
+
+    Attributes:
+        http2: serves a connection of HTTP/2, given its `Answering`, its environ, and what was
+            received of it; None where that is off.
+        places: for requests of HTTP/2 that are answered at once; None where that is off.
+    """
 
     app: Callable[..., Any]
     journal: ServerLog
@@ -59,6 +66,8 @@ class ServerSettings(Protocol):
     minimum_chunk_size: int
     capitalize_response_headers: bool
     shows_tracebacks: bool
+    http2: Callable[[Any, Environ, bytes], None] | None
+    places: Semaphore | None
 
     def get_environ(self) -> Environ: ...
 

@@ -65,6 +65,8 @@ __all__ = [
     "waits_for_continue",
 ]
 
+HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
 # A response goes out as it is written, a request is acknowledged as it comes. What the client is
 # not ready for stays with us: the kernel would copy megabytes at once, and keep them.
 _TCP_OPTIONS = [
@@ -101,8 +103,9 @@ class Connection(Answering):
         """Serve the connection until it ends, and close it."""
         try:
             if self._set_up():
-                while self._serve_next():
-                    pass
+                if self.server.http2 is None or not self._serve_http2():
+                    while self._serve_next():
+                        pass
                 set_idle(self.conn_state)
                 end_gracefully(self)
         finally:
@@ -135,6 +138,27 @@ class Connection(Answering):
             self.sendfile = self._patience.sendfile
         self._is_plain = self._patience.is_plain and limits.body_bytes is None
         self._stream = RequestStream(sock, server.get_head_limits(), self._patience, self.activity)
+        return True
+
+    def _serve_http2(self) -> bool:
+        """Serve the whole connection if the client speaks HTTP/2; else tell so."""
+        assert self.server.http2 is not None
+        if self.conn_state[2] == STATE_CLOSE:
+            return False
+        try:
+            if is_tls(self.socket):
+                if self.socket.selected_alpn_protocol() != "h2":
+                    return False
+            elif not self._stream.begins_with(HTTP2_PREFACE):
+                return False
+        except TimeoutError:
+            self.debug("timed out")
+            return True
+        except OSError as exc:
+            self.debug(f"failed before the first request ({exc})")
+            self.may_hear_more = False
+            return True
+        self.server.http2(self, self._environ, self._stream.peek())
         return True
 
     # --- one request ------------------------------------------------------------------------

@@ -85,7 +85,7 @@ from eventlet._server.response_head import ResponseStyle
 from eventlet._unpatched import monotonic
 from eventlet.timeout import Timeout
 
-__all__ = ["MINIMUM_CHUNK_SIZE", "HttpProtocol"]
+__all__ = ["MINIMUM_CHUNK_SIZE", "HttpProtocol", "is_plain"]
 
 MINIMUM_CHUNK_SIZE = 4096
 
@@ -568,6 +568,13 @@ class HttpProtocol(BaseHTTPRequestHandler):
     def _refuse(self, refusal: RequestRefused) -> None:
         self.close_connection = True
         self._answering.refuse(refusal, self.raw_requestline, self._send_all)
+
+
+def is_plain(protocol: Any) -> bool:
+    """Tell whether what serves connections is a class that reads as `HttpProtocol` does."""
+    return isinstance(protocol, type) and all(
+        getattr(protocol, name, None) is value for name, value in HttpProtocol._read_points.items()
+    )
 
 
 HttpProtocol._read_points = remember(HttpProtocol, READ_POINTS)

@@ -33,6 +33,7 @@ class Limits:
         header_count: header fields in a request.
         body_bytes: a body may be as long; None for any length.
         requires_host: refuse HTTP/1.1 requests that name no host.
+        http2_streams: requests at once on one connection of HTTP/2.
 
     Raises:
         ValueError: one of them is negative.
@@ -48,6 +49,7 @@ class Limits:
     header_count: int = 100
     body_bytes: int | None = None
     requires_host: bool = False
+    http2_streams: int = 100
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():

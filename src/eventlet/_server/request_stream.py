@@ -87,6 +87,27 @@ class RequestStream:
         self._data, self._pos = b"", 0
         return self._collect_head(data[pos:])
 
+    def begins_with(self, prefix: bytes) -> bool:
+        """Wait until the first bytes show whether they are `prefix`; they stay to be read.
+
+        Raises:
+            TimeoutError: a wait took too long.
+        """
+        patience = self._patience
+        patience.use(patience.idle)
+        deadline = None
+        while prefix.startswith(self._data[: len(prefix)]):
+            if len(self._data) >= len(prefix):
+                return True
+            data = self._recv(RECEIVE_BYTES)
+            if not data:
+                break
+            self._data += data
+            if deadline is None and patience.head is not None:
+                deadline = monotonic() + patience.head
+            patience.use_for_head(deadline)
+        return False
+
     def read1(self, size: int) -> bytes:
         """Return from one to `size` bytes, or nothing when the peer closed."""
         if self._pos == len(self._data):

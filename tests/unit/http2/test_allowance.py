@@ -1,0 +1,31 @@
+"""The purse that bounds what a client may do."""
+
+from __future__ import annotations
+
+from eventlet._http2.allowance import Allowance
+
+
+def test_what_is_in_it_can_be_spent_at_once() -> None:
+    purse = Allowance(3, 1, 0.0)
+
+    assert [purse.spend(0.0) for _ in range(4)] == [True, True, True, False]
+
+
+def test_it_fills_with_time_up_to_its_bound() -> None:
+    purse = Allowance(3, 1, 0.0)
+    purse.spend(0.0, 3)
+
+    assert purse.spend(2.0, 2)
+    assert not purse.spend(2.0)
+    assert [purse.spend(100.0) for _ in range(4)] == [True, True, True, False]
+
+
+def test_what_is_earned_can_be_spent_up_to_its_bound() -> None:
+    purse = Allowance(3, 0, 0.0)
+    purse.spend(0.0, 3)
+
+    purse.earn(2)
+    assert purse.spend(0.0, 2)
+    purse.earn(100)
+    assert not purse.spend(0.0, 4)
+    assert purse.spend(0.0, 3)
