@@ -22,7 +22,7 @@ def load_http2() -> Callable[[Any, dict[str, Any], bytes], None]:
         if (exc.name or "").partition(".")[0] not in EXTRA:
             raise
         raise ImportError(
-            "HTTP/2 needs the library h2, which is not installed: pip install 'eventlet[http2]'",
+            "HTTP/2 needs the library h2, which is not installed: pip install 'h2>=4.4'",
             name=exc.name,
         ) from exc
     return serve_connection
