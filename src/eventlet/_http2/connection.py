@@ -22,8 +22,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, Final
 
-from h2.config import H2Configuration
-from h2.connection import H2Connection
 from h2.events import (
     DataReceived,
     Event,
@@ -35,11 +33,11 @@ from h2.events import (
     WindowUpdated,
 )
 from h2.exceptions import ProtocolError, StreamClosedError
-from h2.settings import SettingCodes, Settings
 from hpack import HPACKError
 from hyperframe.frame import GoAwayFrame
 
 from eventlet._core.wait_queue import interrupt, live_ticket
+from eventlet._http2.engine import Engine
 from eventlet._http2.frames import (
     PREFACE,
     ErrorCode,
@@ -49,7 +47,7 @@ from eventlet._http2.frames import (
     Kind,
     ProtocolBroken,
 )
-from eventlet._http2.guard import Guard
+from eventlet._http2.guard import CRUMB_BYTES, Guard
 from eventlet._http2.outbox import Outbox
 from eventlet._http2.request_head import MalformedRequest, RequestHead, check_trailers, read_head
 from eventlet._http2.response import Fields, response_fields
@@ -74,22 +72,17 @@ from eventlet.timeout import Timeout
 __all__ = ["serve_connection"]
 
 RECEIVE_BYTES: Final = 65536
-STREAM_WINDOW: Final = 131072
 CONNECTION_WINDOW: Final = 1048576
 FIRST_WINDOW: Final = 65535  # of any connection, before anybody says more
 TABLE_BYTES: Final = 4096  # of header compression, whatever the client would allow
 TURN_FRAMES: Final = 32  # judged before others may run
+TURN_SECONDS: Final = 0.01  # the same, where a few cost as much
 CRUMB_SECONDS: Final = 0.03  # between two turns, where a body comes in too many pieces
+_TOO_LARGE: Final = frozenset({414, 431})  # known only when all of it was unpacked
 
 
 class _Enough(BaseException):
     """Raised in the reader when nothing more needs to be read."""
-
-
-class _Core(H2Connection):
-    """The library's connection, which remembers fewer closed streams."""
-
-    MAX_CLOSED_STREAMS = 1000
 
 
 def serve_connection(answering: Answering, environ: Environ, received: bytes) -> None:
@@ -127,7 +120,7 @@ class _Connection:
         self._streams: dict[int, Stream] = {}
         self._last_id = 0
         self._cutter = FrameCutter()
-        self._core = _make_core(self._max_streams, self._head_limits.total)
+        self._core = Engine(self._max_streams, self._head_limits.total)
         block_bytes = self._head_limits.total + self._head_limits.request_line
         self._guard = Guard(block_bytes, monotonic())
         self._outbox = Outbox(
@@ -183,7 +176,7 @@ class _Connection:
         self._core.initiate_connection()
         self._core.increment_flow_control_window(CONNECTION_WINDOW - FIRST_WINDOW)
         # One that is refused is open for a moment.
-        self._core.local_settings = _settings(self._max_streams + 1, self._head_limits.total)
+        self._core.announce(self._max_streams + 1)
         self._core.receive_data(PREFACE)
         self._outbox.flush()
         self.server.call_on_stop(self._state, self._stop)
@@ -191,11 +184,13 @@ class _Connection:
     def _write(self) -> None:
         try:
             self._outbox.run()
-        except OSError as exc:
+        except BaseException as exc:
             self._answering.may_hear_more = False
             self._outbox.give_up()
             self._lose(f"failed ({exc})")
             self._stop_reading()
+            if not isinstance(exc, OSError):
+                raise
 
     def _wait_for_streams(self) -> None:
         while self._streams:
@@ -257,13 +252,15 @@ class _Connection:
     def _judge_all(self) -> None:
         """Work off the frames that have come, with pauses in which others run."""
         count = 0
+        turn_ends = monotonic() + TURN_SECONDS
         for frame in self._cutter.frames():
             self._judge(frame)
             count += 1
-            if count % TURN_FRAMES == 0:
+            if count % TURN_FRAMES == 0 or monotonic() > turn_ends:
                 self._outbox.flush()
                 self._outbox.wait_while_flooded()
                 sleep(CRUMB_SECONDS if self._guard.is_crumbling else 0)
+                turn_ends = monotonic() + TURN_SECONDS
             if self._is_over:
                 break
         self._outbox.flush()
@@ -332,7 +329,7 @@ class _Connection:
             self._abort(event.stream_id, int(event.error_code or 0), "the client reset the stream")
         elif isinstance(event, TrailersReceived):
             try:
-                check_trailers(_pairs(event.headers))
+                check_trailers(_pairs(self._core.unpacker.fields))
             except MalformedRequest as exc:
                 self._reset_for_fault(event.stream_id, exc.detail)
         elif isinstance(event, WindowUpdated):
@@ -356,7 +353,7 @@ class _Connection:
             return
         self._guard.saw_request()
         self._last_id = stream_id
-        fields = _pairs(event.headers)
+        fields = _pairs(self._core.unpacker.fields)
         try:
             head = read_head(fields, self._parser, self._head_limits)
             length = head.fields.content_length
@@ -431,7 +428,13 @@ class _Connection:
         refusal: RequestRefused,
         is_whole: bool,
     ) -> None:
-        """Answer a request that is none with a status."""
+        """Answer a request that is none with a status.
+
+        Raises:
+            ProtocolBroken: there were too many of those that cost much to look at.
+        """
+        if refusal.status in _TOO_LARGE:
+            self._guard.spend_reset(monotonic())
         pseudo = dict(fields)
         raw = b"%b %b HTTP/2" % (pseudo.get(b":method", b"-"), pseudo.get(b":path", b"-"))
         answering = Answering([self._state[0], self._sock, STATE_REQUEST], self.server)
@@ -466,7 +469,8 @@ class _Connection:
     def send_data(self, stream_id: int, data: Any, is_last: bool) -> None:
         """Have a piece of a body sent for which there is room; never switches."""
         self._core.send_data(stream_id, data, end_stream=is_last)
-        self._guard.sent_data()
+        if is_last or len(data) >= CRUMB_BYTES or self.window(stream_id) > 0:
+            self._guard.sent_data()  # but not where the client has it in crumbs
         self._outbox.flush()
         # Who has just had room is told last when there is room again.
         self._streams[stream_id] = self._streams.pop(stream_id)
@@ -557,35 +561,6 @@ class _Connection:
     def _send_goaway(self, code: ErrorCode) -> None:
         frame = GoAwayFrame(0, last_stream_id=self._last_id, error_code=code)
         self._outbox.flush(frame.serialize())
-
-
-def _make_core(max_streams: int, list_bytes: int) -> H2Connection:
-    core = _Core(
-        H2Configuration(
-            client_side=False,
-            header_encoding=None,
-            # What comes is judged by `request_head`, what goes out by `response_head`.
-            validate_inbound_headers=False,
-            normalize_inbound_headers=False,
-            validate_outbound_headers=False,
-            normalize_outbound_headers=False,
-        )
-    )
-    core.local_settings = _settings(max_streams, list_bytes)
-    # What is somewhat longer than it may be is answered; this bounds what is unpacked at all.
-    core.decoder.max_header_list_size = 2 * list_bytes
-    return core
-
-
-def _settings(max_streams: int, list_bytes: int) -> Settings:
-    return Settings(
-        client=False,
-        initial_values={
-            SettingCodes.MAX_CONCURRENT_STREAMS: max_streams,
-            SettingCodes.MAX_HEADER_LIST_SIZE: list_bytes,
-            SettingCodes.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
-        },
-    )
 
 
 def _pairs(headers: Any) -> list[tuple[bytes, bytes]]:

@@ -5,8 +5,9 @@ Theory of operation
 `h2` keeps the states of the streams and refuses what does not fit them. What it lets pass is
 what a client may do by the letter and without end: frames that carry nothing (PING, SETTINGS,
 PRIORITY, empty DATA, WINDOW_UPDATE, frames nobody knows), header blocks in countless pieces, and
-streams that are opened and reset at once. The first kind is paid for from one purse, which
-fills with time and with what we send (that is what WINDOW_UPDATE answers); resets are paid for
+streams that are opened and reset at once, or are too large to be requests. The first kind is paid for from one purse, which
+fills with time and with what we send (that is what WINDOW_UPDATE answers, but room for a few
+bytes, which makes us send as few, fills nothing); resets are paid for
 from another, also those the client makes us send. An empty purse ends the connection with
 ENHANCE_YOUR_CALM. Bodies in crumbs cost us much more than their sender, but may be what somebody
 has to say: they are read slowly once a third purse is empty.
@@ -19,7 +20,7 @@ from typing import Final
 from eventlet._http2.allowance import Allowance
 from eventlet._http2.frames import ErrorCode, Flag, Frame, Kind, ProtocolBroken
 
-__all__ = ["Guard"]
+__all__ = ["CRUMB_BYTES", "Guard"]
 
 IDLE_FRAMES: Final = 1000
 IDLE_FRAMES_PER_SECOND: Final = 100
@@ -73,7 +74,9 @@ class Guard:
         if kind in (Kind.HEADERS, Kind.CONTINUATION):
             self._count_block(frame)
         elif kind == Kind.DATA:
-            if not frame.size and not frame.flags & Flag.END_STREAM:
+            if frame.flags & Flag.END_STREAM:
+                self.is_crumbling = False  # there is one for a request
+            elif not frame.size:
                 self.spend_idle(now)
             else:
                 is_crumb = frame.size < CRUMB_BYTES

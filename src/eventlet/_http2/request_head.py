@@ -139,10 +139,13 @@ def _check_pseudo(pseudo: dict[bytes, bytes]) -> tuple[bytes, bytes]:
 
 
 def _host(authority: bytes | None, plain: list[tuple[bytes, bytes]]) -> bytes | None:
-    """Give the value of the only Host; takes those that say the same out of `plain`."""
+    """Give the value of the only Host; takes one that says the same out of `plain`."""
     if authority is None:
         return None
-    for field in [field for field in plain if field[0] == b"host"]:
+    hosts = [field for field in plain if field[0] == b"host"]
+    if len(hosts) > 1:
+        raise BadRequest("repeated Host")
+    for field in hosts:
         if field[1].lower() != authority.lower():
             raise BadRequest("Host differs from :authority")
         plain.remove(field)

@@ -1,4 +1,4 @@
-"""What one green thread waits for again and again."""
+"""What somebody waits for again and again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Signal"]
 
 
 class Signal:
-    """Wake the one green thread that waits here.
+    """Wake who waits here: as a rule one green thread, or some that share its work.
 
     Nothing is remembered: look at what you wait for first, then wait, without a switch between.
     """
@@ -20,15 +20,12 @@ class Signal:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until `notify`; False when the time was up first."""
-        event = self._event = Event()
-        try:
-            return event.wait(seconds) is not None
-        finally:
-            if self._event is event:
-                self._event = None
+        if self._event is None:
+            self._event = Event()
+        return self._event.wait(seconds) is not None
 
     def notify(self) -> None:
-        """Wake who waits, if anybody does. Never switches."""
+        """Wake all who wait. Never switches."""
         event, self._event = self._event, None
         if event is not None:
             event.send(True)

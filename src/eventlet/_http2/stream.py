@@ -27,6 +27,7 @@ __all__ = ["Stream", "StreamAborted", "Wire"]
 
 PIECE_BYTES: Final = 65536  # of a response; each has the whole time again
 FRAME_BYTES: Final = 16384  # so that streams take turns
+TURN_PIECES: Final = 32  # sent before others may run, however small
 DRAIN_SECONDS: Final = 1.0  # for the rest of a body that nobody has read
 
 
@@ -99,6 +100,7 @@ class Stream(Answering):
         self.stream_id = stream_id
         self.room = Signal()
         self.error: Exception | None = None
+        self._pieces = 0
         self.thread: Any = None
         self.on_stop: Callable[[], object] | None = None
         self._wire = wire
@@ -135,6 +137,8 @@ class Stream(Answering):
             self.body.drop()
             if code is not None and self.error is None:
                 wire.reset(self.stream_id, code)
+            # For whom the application has left behind, with the body or `write` in its hands.
+            self.fail(StreamAborted(None, "the request is over"))
 
     def _serve(self) -> bool:
         """Answer; False where the client did not get a whole response."""
@@ -223,13 +227,16 @@ class Stream(Answering):
                 left = self._wait_for_room(left)
                 continue
             piece, rest = rest[:room], rest[room:]
-            wire.send_data(stream_id, piece, is_last and not rest)
+            is_whole = is_last and not rest
+            wire.send_data(stream_id, piece, is_whole)
+            self._pieces += 1
             since += len(piece)
             if since >= PIECE_BYTES:
                 since, left = 0, wire.write_seconds
-            if rest and wire.is_shared:
+            if (rest and wire.is_shared) or (self._pieces % TURN_PIECES == 0 and not is_whole):
                 sleep(0)  # take turns
-                self._check()
+                if rest:
+                    self._check()
 
     def _wait_for_room(self, seconds: float | None) -> float | None:
         """Wait for the client to read; give what is left of the time."""

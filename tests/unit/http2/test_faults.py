@@ -21,7 +21,7 @@ from hyperframe.frame import (
 )
 
 from eventlet._http2.frames import ErrorCode
-from eventlet.greenthread import sleep
+from eventlet.greenthread import sleep, spawn
 
 from tests.unit.http2.peer import GET, POST, Peer
 from tests.unit.http2.site import Gate, echo, hello, peer_of, site
@@ -178,10 +178,6 @@ BROKEN: dict[str, tuple[Fault, ErrorCode]] = {
         lambda peer: peer.send(frame(2, 0, 1, bytes(4))),
         ErrorCode.FRAME_SIZE_ERROR,
     ),
-    "two lengths that differ": (
-        lambda peer: peer.post(1, ("content-length", "1"), ("content-length", "2")),
-        PROTOCOL_ERROR,
-    ),
 }
 
 
@@ -290,6 +286,8 @@ def test_the_stream_ends(fault: Fault, code: ErrorCode) -> None:
 REFUSED: dict[str, tuple[tuple[str, str], int]] = {
     "another host": (("host", "b"), 400),
     "a long field": (("x", "a" * 9000), 400),
+    "a length that is no number": (("content-length", "x"), 400),
+    "several lengths in one": (("content-length", "1, 2"), 400),
 }
 
 
@@ -303,6 +301,15 @@ def test_a_refused_request_has_a_status_and_a_line_in_the_log(
         assert f'"GET /x HTTP/2" {status}' in served.log.requests[0]
         peer.get(3)
         assert peer.answer(3).status == 200
+
+
+def test_lengths_that_differ_are_400_and_harm_no_other_stream() -> None:
+    with peer_of(echo) as peer:
+        peer.post(1)
+        peer.post(3, ("content-length", "1"), ("content-length", "2"))
+        assert peer.answer(3).status == 400
+        peer.data(1, b"still here", True)
+        assert peer.answer(1).body == b"still here"
 
 
 def test_too_many_fields_are_431_and_the_tables_stay_in_step() -> None:
@@ -462,3 +469,85 @@ def test_the_last_word_says_which_streams_were_heard() -> None:
         peer.answer(3)
         peer.send(WindowUpdateFrame(0, window_increment=2**31 - 1))
         assert peer.wait_for(GoAwayFrame).last_stream_id == 3
+
+
+@pytest.mark.parametrize("is_reset", [True, False])
+def test_a_request_that_is_over_wakes_who_else_reads_its_body(is_reset: bool) -> None:
+    met: list[BaseException] = []
+
+    def read(body: Any) -> None:
+        try:
+            body.read()
+        except OSError as exc:
+            met.append(exc)
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        spawn(read, environ["wsgi.input"])
+        sleep(0)
+        if is_reset:
+            raise ValueError("it was of no use")
+        return hello(environ, start_response)
+
+    with peer_of(app) as peer:
+        peer.post(1)
+        peer.answer(1)
+        wait_until(lambda: bool(met))
+        assert isinstance(met[0], ConnectionResetError)
+
+
+def test_a_request_that_is_over_says_so_to_who_writes_on() -> None:
+    kept: list[Any] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        kept.append(start_response("200 OK", []))
+        kept[0](b"a piece")
+        raise ValueError("and then it failed")
+
+    with peer_of(app) as peer:
+        peer.get(1)
+        assert peer.answer(1).reset == ErrorCode.INTERNAL_ERROR
+        with pytest.raises(ConnectionResetError):
+            kept[0](b"another piece")
+
+
+def test_two_who_wait_for_one_body_both_wake() -> None:
+    got: list[bytes] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        body = environ["wsgi.input"]
+        readers = [spawn(lambda: got.append(body.read(1))) for _ in range(2)]
+        for reader in readers:
+            reader.wait()
+        return hello(environ, start_response)
+
+    with peer_of(app) as peer:
+        peer.post(1)
+        peer.ping()
+        peer.data(1, b"ab", True)
+        assert peer.answer(1).body == b"hello"
+        assert sorted(got) == [b"a", b"b"]
+
+
+def test_an_unexpected_end_of_the_writer_ends_all_its_streams(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from eventlet._http2.outbox import Outbox
+
+    gate = Gate()
+
+    def run(outbox: Outbox) -> None:
+        gate.wait_for(1)
+        raise ValueError("nobody thought of this")
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        gate.began += 1
+        try:
+            return [environ["wsgi.input"].read()]
+        finally:
+            gate.ended += 1
+
+    monkeypatch.setattr(Outbox, "run", run)
+    with peer_of(app) as peer:
+        peer.post(1)
+        assert peer.ending() is None
+        assert gate.ended == 1

@@ -21,7 +21,8 @@ from hyperframe.frame import (
 )
 
 from eventlet._http2 import guard
-from eventlet._http2.frames import ErrorCode
+from eventlet._http2.frames import PREFACE, ErrorCode, FrameCutter
+from eventlet._http2.frames import Frame as CutFrame
 from eventlet._unpatched import monotonic
 from eventlet.greenthread import sleep, spawn
 
@@ -129,6 +130,106 @@ def test_a_client_that_downloads_may_open_its_windows_as_often_as_it_likes() -> 
     with peer_of(app, minimum_chunk_size=1) as peer:
         peer.get(1)
         assert len(peer.answer(1).body) == 100_000  # two WINDOW_UPDATE for each 100 bytes
+
+
+def test_room_for_one_byte_at_a_time_is_not_for_free() -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return [bytes(100_000)]
+
+    def dribble(peer: Peer) -> None:
+        for _ in range(MANY):
+            peer.make_room(1, 1)
+            peer.wait_for(DataFrame)
+
+    with site(app) as served, Peer(served.connect(), {4: 0}) as peer:
+        peer.get(1)
+        with pytest.raises((AssertionError, OSError)):
+            dribble(peer)
+        assert "ENHANCE_YOUR_CALM" in served.log.text
+
+
+def test_heads_that_cost_much_hold_up_nobody_else() -> None:
+    # About 20 ms each.
+    fields = b"\x10\x01a\x00" * 3800
+    head = b"\x82\x86\x84\x41\x01a" + fields
+    gaps: list[float] = []
+
+    def tick() -> None:
+        last = monotonic()
+        while True:
+            sleep(0)
+            gaps.append(monotonic() - last)
+            last += gaps[-1]
+
+    with peer_of(hello) as peer:
+        ticker = spawn(tick)
+        for number in range(30):
+            peer.send(
+                HeadersFrame(2 * number + 1, head, flags=["END_HEADERS", "END_STREAM"]).serialize()
+            )
+        assert peer.answer(59).status == 431
+        ticker.kill()
+        assert max(gaps) < 0.25
+
+
+def test_heads_that_are_too_large_are_not_for_free() -> None:
+    def ask(peer: Peer) -> None:
+        fields = [(f"x-{number}", "") for number in range(120)]
+        for number in range(guard.RESETS + 200):
+            peer.get(2 * number + 1, *fields)
+            peer.answer(2 * number + 1)
+
+    with peer_of(hello) as peer:
+        with pytest.raises((AssertionError, OSError)):
+            ask(peer)
+        assert peer.ending() == ErrorCode.ENHANCE_YOUR_CALM
+
+
+def test_one_who_writes_in_tiny_pieces_holds_up_nobody() -> None:
+    turns = [0]
+
+    def tick() -> None:
+        while True:
+            sleep(0)
+            turns[0] += 1
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        write = start_response("200 OK", [])
+        before = turns[0]
+        for _ in range(1000):
+            write(b"x")
+        write(b"%d" % (turns[0] - before))
+        return []
+
+    with peer_of(app) as peer:
+        ticker = spawn(tick)
+        peer.get(1)
+        body = peer.answer(1).body
+        ticker.kill()
+        assert int(body[1000:]) >= 10
+
+
+def test_the_last_piece_of_a_body_is_no_crumb() -> None:
+    judge = guard.Guard(65536, 0.0)
+    frames = [
+        SettingsFrame(0),
+        HeadersFrame(1, b"", flags=["END_HEADERS"]),
+        *(DataFrame(1, b"x", flags=["END_STREAM"]) for _ in range(guard.CRUMBS + 1)),
+    ]
+    for frame in frames:
+        judge.check(cut(frame), 1, 0.0)
+        assert not judge.is_crumbling
+    for _ in range(guard.CRUMBS + 1):
+        judge.check(cut(DataFrame(1, b"x")), 1, 0.0)
+    assert judge.is_crumbling
+
+
+def cut(frame: Frame) -> CutFrame:
+    cutter = FrameCutter()
+    cutter.feed(PREFACE + frame.serialize())
+    (one,) = cutter.frames()
+    return one
 
 
 def test_resets_do_not_buy_more_streams_than_may_run() -> None:

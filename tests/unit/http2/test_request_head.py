@@ -125,6 +125,10 @@ REFUSED: dict[str, tuple[Pairs, int]] = {
     "an authority with a user": (pseudo(authority=b"u@a"), 400),
     "an authority with a path": (pseudo(authority=b"a/b"), 400),
     "two hosts": ([*pseudo(authority=None), (b"host", b"a"), (b"host", b"a")], 400),
+    "two hosts beside an authority": (
+        [*pseudo(authority=b"a"), (b"host", b"a"), (b"host", b"a")],
+        400,
+    ),
     "no host": (pseudo(authority=None), 400),
     "another scheme": (pseudo(scheme=b"ftp"), 400),
     "the star": (pseudo(path=b"*"), 400),
