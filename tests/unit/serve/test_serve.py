@@ -87,6 +87,26 @@ def test_a_unix_socket_is_removed_at_the_end(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_the_unix_socket_of_somebody_who_is_busy_is_left_alone(tmp_path: Path) -> None:
+    path = str(tmp_path / "busy.sock")
+    with (
+        socket.socket(socket.AF_UNIX) as busy,
+        socket.socket(socket.AF_UNIX) as first,
+        socket.socket(socket.AF_UNIX) as second,
+    ):
+        busy.bind(path)
+        busy.listen(0)
+        first.connect(path)
+        second.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody else can even be made to wait
+            second.connect(path)
+
+        done = run_serve(tmp_path, "good:app", f"--bind=unix:{path}")
+
+    assert "Address already in use; stop what listens there" in done.stderr
+    assert os.path.exists(path)
+
+
 def test_the_permissions_of_a_unix_socket(tmp_path: Path) -> None:
     with Served(tmp_path, "--bind=unix:app.sock", "--socket-mode=620") as served:
         assert (tmp_path / "app.sock").stat().st_mode & 0o777 == 0o620
