@@ -284,6 +284,8 @@ class _Connection:
         if frame.kind == Kind.GOAWAY and not self._guard.is_in_block:
             self._hear_goodbye(frame)
             return
+        if frame.kind > Kind.CONTINUATION and not self._guard.is_in_block:
+            return  # of an extension; to `h2` an ALTSVC that is none would be an error
         if frame.kind == Kind.DATA:
             self._check_length(frame)
         self._outbox.flush()

@@ -92,15 +92,22 @@ class InterimFields:
 
 
 def response_fields(head: bytes) -> Fields:
-    """Turn a head of HTTP/1.1 into the fields of HTTP/2, without those of the connection."""
+    """Turn a head of HTTP/1.1 into the fields of HTTP/2, without those of the connection.
+
+    Source: RFC 9113 section 8.2.2, RFC 9110 section 7.6.1.
+    """
     first, *lines = head.split(b"\r\n")
-    fields = [(b":status", first.split(b" ", 2)[1])]
+    status = (b":status", first.split(b" ", 2)[1])
+    fields: Fields = []
+    hops: set[bytes] = set()
     for line in lines:
         name, _, value = line.partition(b":")
         name = name.lower()
-        if name and name not in CONNECTION_FIELDS:
+        if name == b"connection":
+            hops.update(option.strip(b" \t") for option in value.lower().split(b","))
+        elif name and name not in CONNECTION_FIELDS and name != b"te":
             fields.append((name, value.strip(b" \t")))
-    return fields
+    return [status, *(field for field in fields if field[0] not in hops)]
 
 
 def _no_bytes(data: bytes) -> None:

@@ -214,10 +214,21 @@ class Stream(Answering):
             OSError: the client is gone, or takes too long.
         """
         self._check()
-        wire, stream_id = self._wire, self.stream_id
         if not data:
-            wire.send_data(stream_id, data, is_last)
+            self._wire.send_data(self.stream_id, data, is_last)
             return
+        try:
+            self._send_pieces(data, is_last)
+        except OSError:
+            raise
+        except BaseException:
+            # An application that goes on after a Timeout would leave a hole that nobody sees.
+            self._wire.reset(self.stream_id, ErrorCode.INTERNAL_ERROR)
+            self.fail(StreamAborted(None, "sending was interrupted"))
+            raise
+
+    def _send_pieces(self, data: bytes, is_last: bool) -> None:
+        wire, stream_id = self._wire, self.stream_id
         left = wire.write_seconds
         since = 0
         rest = memoryview(data)

@@ -354,6 +354,16 @@ def test_unknown_frames_flags_and_settings_mean_nothing() -> None:
         assert peer.answer(1).status == 200
 
 
+@pytest.mark.parametrize("stream_id", [0, 1, 2, 99])
+@pytest.mark.parametrize("kind", [10, 11, 12, 16, 255])
+def test_frames_of_extensions_mean_nothing_whatever_they_say(kind: int, stream_id: int) -> None:
+    with peer_of(hello) as peer:
+        for payload in (b"", b"abc", b"\xff\xffabc", b"\0\x01abc"):
+            peer.send(frame(kind, 255, stream_id, payload))
+        peer.get(1)
+        assert peer.answer(1).status == 200
+
+
 def test_a_priority_is_taken_notice_of_and_no_more() -> None:
     with peer_of(hello) as peer:
         peer.send(PriorityFrame(3, depends_on=1), frame(1, 0x25, 1, bytes(5) + block(peer)))

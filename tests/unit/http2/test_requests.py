@@ -219,6 +219,46 @@ def test_head_has_the_fields_and_no_body() -> None:
         assert answer.fields["content-type"] == "text/plain"
 
 
+def test_fields_of_the_connection_stay_behind() -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        fields = [
+            ("Connection", "close, X-Hop"),
+            ("X-Hop", "1"),
+            ("X-End", "2"),
+            ("TE", "trailers"),
+        ]
+        fields += [
+            ("Keep-Alive", "timeout=5"),
+            ("Upgrade", "h2c"),
+            ("Transfer-Encoding", "chunked"),
+        ]
+        start_response("200 OK", fields)
+        return [b"a", b"b"]
+
+    with peer_of(app) as peer:
+        peer.get(1)
+        answer = peer.answer(1)
+        assert answer.body == b"ab"
+        assert answer.fields.keys() == {":status", "x-end", "content-length", "date"}
+
+
+def test_a_piece_that_was_interrupted_leaves_no_hole() -> None:
+    from eventlet.timeout import Timeout
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        write = start_response("200 OK", [])
+        with Timeout(0.01, False):
+            write(b"x" * 100_000)
+        write(b"and the rest")
+        return []
+
+    with peer_of(app) as peer:
+        peer.get(1)
+        answer = peer.answer(1, reads=False)
+        assert len(answer.body) == 65535
+        assert answer.reset == ErrorCode.INTERNAL_ERROR
+
+
 def test_a_response_without_a_length_and_one_that_is_written() -> None:
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         write = start_response("200 OK", [("X-A", " b "), ("Transfer-Encoding", "chunked")])
