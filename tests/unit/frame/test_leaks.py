@@ -153,6 +153,8 @@ def test_a_hub_left_open_by_an_os_thread_is_found() -> None:
 
 LEAKING = """
 import os
+from tests import leaks
+leaks.GRACE_SECONDS = 0.0
 def test_leaks(): os.dup(0)
 def test_fails_itself(): os.dup(0); assert False
 def test_is_clean(): os.close(os.dup(0))
