@@ -12,6 +12,7 @@ from eventlet._server.request_body import Input
 from eventlet._server.request_target import RequestTarget
 
 __all__ = [
+    "HEADERS_RAW",
     "Environ",
     "addr_to_host_port",
     "connection_environ",
@@ -24,6 +25,22 @@ __all__ = [
 
 Environ = dict[str, Any]
 PROTOCOLS = ("HTTP/1.0", "HTTP/1.1")
+
+
+class _ExtensionName(str):
+    """The name of a variable of ours that PEP 3333 would have written with a dot.
+
+    `wsgiref.validate` looks for the dot: without one, a name is that of a CGI variable, whose
+    value has to be a string. Otherwise this is the plain name.
+    """
+
+    __slots__ = ()
+
+    def __contains__(self, part: object) -> bool:
+        return part == "." or super().__contains__(part)  # type: ignore[operator]  # or it raises
+
+
+HEADERS_RAW = _ExtensionName("headers_raw")
 
 
 def server_environ(extra: Environ | None) -> Environ:
@@ -74,23 +91,20 @@ def connection_environ(
 
 def fields_environ(base: Environ, fields: HeaderFields) -> Environ:
     """Give what is the same for all requests of a connection with the same header fields."""
-    return {**base, **fields.variables, "headers_raw": fields.raw}
+    return {**base, **fields.variables, HEADERS_RAW: fields.raw}
 
 
 def request_environ(
     base: Environ, line: RequestLine, target: RequestTarget, body: Input
 ) -> Environ:
     """Give the environ of one request."""
-    environ: Environ = {
-        **base,
-        "REQUEST_METHOD": line.method,
-        "PATH_INFO": target.path,
-        "RAW_PATH_INFO": target.raw_path,
-        "SERVER_PROTOCOL": PROTOCOLS[line.minor],
-        "wsgi.input": body,
-        "eventlet.input": body,
-        "eventlet.posthooks": [],
-    }
+    environ = base.copy()  # is quicker than to begin with an empty one
+    environ["REQUEST_METHOD"] = line.method
+    environ["PATH_INFO"] = target.path
+    environ["RAW_PATH_INFO"] = target.raw_path
+    environ["SERVER_PROTOCOL"] = PROTOCOLS[line.minor]
+    environ["wsgi.input"] = environ["eventlet.input"] = body
+    environ["eventlet.posthooks"] = []
     if target.query is not None:
         environ["QUERY_STRING"] = target.query
     if target.host is not None:

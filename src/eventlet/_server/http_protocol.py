@@ -68,7 +68,13 @@ from eventlet._server.connection import (
     shake_hands,
     waits_for_continue,
 )
-from eventlet._server.environ import Environ, addr_to_host_port, connection_environ, is_tls
+from eventlet._server.environ import (
+    HEADERS_RAW,
+    Environ,
+    addr_to_host_port,
+    connection_environ,
+    is_tls,
+)
 from eventlet._server.header_lines import HeaderLines
 from eventlet._server.override_points import (
     LOG_POINTS,
@@ -351,7 +357,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
                 "PATH_INFO": target.path,
                 "RAW_PATH_INFO": target.raw_path,
                 "SERVER_PROTOCOL": f"HTTP/1.{minor}",
-                "headers_raw": tuple(headers),
+                HEADERS_RAW: tuple(headers),
                 "wsgi.input": body,
                 "eventlet.input": body,
                 "eventlet.posthooks": [],

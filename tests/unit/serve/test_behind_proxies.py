@@ -169,3 +169,11 @@ def test_nobody_but_the_proxy_may_speak_the_proxy_protocol(tmp_path: Path) -> No
 
         assert read_to_end(sock) == b""
         assert "the peer is not in --forwarded-allow-ips" in served.said
+
+
+def test_a_proxy_that_says_nothing_is_turned_away_in_time(tmp_path: Path) -> None:
+    options = ("--proxy-protocol", "--forwarded-allow-ips=127.0.0.1", "--head-timeout=0.2")
+    with Served(tmp_path, *options) as served, connect(("127.0.0.1", served.port)) as sock:
+        sock.sendall(HEADERS["line"][:20])
+
+        assert read_to_end(sock) == b""
