@@ -27,10 +27,9 @@ class Allowance:
 
     def spend(self, now: float, amount: float = 1) -> bool:
         """Take something out; False when there is not enough, and nothing is taken."""
+        self._left = min(self._left + (now - self._since) * self._per_second, self._most)
+        self._since = now
         if self._left < amount:
-            self._left = min(self._left + (now - self._since) * self._per_second, self._most)
-            self._since = now
-            if self._left < amount:
-                return False
+            return False
         self._left -= amount
         return True

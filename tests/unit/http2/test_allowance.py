@@ -29,3 +29,8 @@ def test_what_is_earned_can_be_spent_up_to_its_bound() -> None:
     purse.earn(100)
     assert not purse.spend(0.0, 4)
     assert purse.spend(0.0, 3)
+
+
+def test_the_time_in_which_it_was_full_adds_nothing() -> None:
+    purse = Allowance(3, 1, 0.0)
+    assert [purse.spend(100.0) for _ in range(4)] == [True, True, True, False]
