@@ -278,7 +278,6 @@ class Response:
         The response must not have begun.
         """
         self.keep_alive = False
-        self._framing = _UNDECIDED
         kind = "text/plain" if body.isascii() else "text/plain; charset=utf-8"
         self.start_response(status, [("Content-Type", kind)])
         self.send_sized([body])

@@ -15,7 +15,7 @@ import pytest
 
 from eventlet._serve import descriptors, link
 from eventlet._serve.journal import Journal
-from eventlet._serve.master import Master
+from eventlet._serve.master import FIRST_DELAY, Master
 from eventlet._serve.settings import Settings
 
 from tests.unit.serve.served import Served
@@ -47,6 +47,23 @@ def test_a_process_that_cannot_be_forked_is_tried_again_later(
         assert master._wanting(0.0) is None
         assert master._wanting(float("inf")) == 0
         assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
+    finally:
+        os.close(master._wake_up)
+        os.close(master._wake_up_end)
+
+
+def test_a_reload_is_not_delayed_by_workers_that_died_before_it(said: tuple[Journal, Path]) -> None:
+    master = Master(Settings(), [], said[0])
+    try:
+        for _ in range(10):
+            master._back_off(0.0)
+        assert master._wanting(20.0) is None
+
+        master._reload()
+
+        assert master._wanting(0.0) == 0
+        master._back_off(0.0)
+        assert master._wanting(FIRST_DELAY) == 0
     finally:
         os.close(master._wake_up)
         os.close(master._wake_up_end)

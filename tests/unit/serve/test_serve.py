@@ -107,6 +107,19 @@ def test_the_unix_socket_of_somebody_who_is_busy_is_left_alone(tmp_path: Path) -
     assert os.path.exists(path)
 
 
+def test_a_unix_socket_that_somebody_else_has_put_there_stays(tmp_path: Path) -> None:
+    path = tmp_path / "app.sock"
+    with (
+        Served(tmp_path, f"--bind=unix:{path}") as served,
+        socket.socket(socket.AF_UNIX) as successor,
+    ):
+        path.unlink()
+        successor.bind(str(path))
+        assert served.end() == 0
+
+    assert path.exists()
+
+
 def test_the_permissions_of_a_unix_socket(tmp_path: Path) -> None:
     with Served(tmp_path, "--bind=unix:app.sock", "--socket-mode=620") as served:
         assert (tmp_path / "app.sock").stat().st_mode & 0o777 == 0o620
