@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from email import errors as email_errors
 from typing import Any
 
 from eventlet._protocols.head_collector import HeadLimits
 from eventlet._protocols.refusals import BadRequest, HeaderLineTooLong, HeadersTooLarge
 
-__all__ = ["HeaderLines"]
+__all__ = ["HeaderLines", "check_parsed"]
+
+# How the standard library's parser says that it has left out header lines.
+_LEFT_OUT = (
+    email_errors.FirstHeaderLineIsContinuationDefect,
+    email_errors.InvalidHeaderDefect,
+    email_errors.MisplacedEnvelopeHeaderDefect,
+    email_errors.MissingHeaderBodySeparatorDefect,
+)
 
 
 class HeaderLines:
@@ -62,3 +71,13 @@ class HeaderLines:
         if not whole.endswith(b"\r\n\r\n"):
             raise BadRequest("header lines without an end")
         return whole[:-4]
+
+
+def check_parsed(headers: Any) -> None:
+    """Refuse headers of which the standard library's parser has left some out.
+
+    Raises:
+        BadRequest: it has.
+    """
+    if any(isinstance(each, _LEFT_OUT) for each in getattr(headers, "defects", ())):
+        raise BadRequest("header line without a name and a colon")

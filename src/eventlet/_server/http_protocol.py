@@ -75,7 +75,7 @@ from eventlet._server.environ import (
     connection_environ,
     is_tls,
 )
-from eventlet._server.header_lines import HeaderLines
+from eventlet._server.header_lines import HeaderLines, check_parsed
 from eventlet._server.override_points import (
     LOG_POINTS,
     OWN_SETTINGS,
@@ -133,6 +133,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
     server: Any
     environ: Environ
     _told = ""  # the state, once the server stops
+    _is_judged = False  # the present request has its `_fields`
     _plain_wfile: Any = None  # if it does nothing but to send
 
     def __init__(self, conn_state: list[Any], server: Any) -> None:
@@ -153,6 +154,8 @@ class HttpProtocol(BaseHTTPRequestHandler):
         try:
             if self._is_set_up():
                 self.handle()
+        except RequestRefused as exc:  # where a subclass has a loop of its own
+            self._report(exc)
         finally:
             self.finish()
 
@@ -306,6 +309,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
                 self._judge_a_part(lines.data)
                 return False
             self._fields = fields = self._check_fields(lines, line.minor)
+            self._is_judged = True
         except RequestRefused as exc:
             self._report(exc)
             return False
@@ -331,6 +335,9 @@ class HttpProtocol(BaseHTTPRequestHandler):
         """
         sock = self.connection
         minor = self._minor()
+        if not self._is_judged:  # a subclass has read all of it by itself
+            self._fields = fields = self._check_fields(None, minor)
+            check_length(fields.content_length or 0, self.server.limits.body_bytes)
         target = split_target(self.command, self.path)
         body = self._make_body(minor)
         environ = connection_environ(
@@ -377,6 +384,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
         """Call `application` with `environ` and send its response; sets `close_connection`."""
         body, answering = self._body, self._answering
         minor, fields = self._minor(), self._fields
+        self._is_judged = False
         # What a subclass makes of Connection cannot keep what the client gives up.
         client_keeps = not fields.closes and (minor == 1 or fields.keeps)
         style = self._style if OWN_SETTINGS.isdisjoint(vars(self)) else self._own_style()
@@ -480,13 +488,15 @@ class HttpProtocol(BaseHTTPRequestHandler):
             self.rfile = original
         if self._fields is _NO_FIELDS:  # the subclass has parsed it by itself
             self._fields = self._check_fields(self._lines, self._minor())
+        self._is_judged = True
         return True
 
-    def _check_fields(self, lines: HeaderLines, minor: int) -> HeaderFields:
+    def _check_fields(self, lines: HeaderLines | None, minor: int) -> HeaderFields:
         """Have the header lines judged as those of the fast path are."""
-        if lines.data or lines.is_cut_off:
+        if lines is not None and (lines.data or lines.is_cut_off):
             block = lines.block()
         else:  # the subclass has its headers from elsewhere
+            check_parsed(self.headers)
             fields = "".join(f"\r\n{name}: {value}" for name, value in self.headers.items())
             block = fields.encode("latin-1", "replace")
         return self._parser.parse(b"GET / HTTP/1.%d" % minor + block)[1]
