@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from eventlet import wsgi
+from eventlet.greenthread import sleep
 
-from tests.unit.server.site import Site
+from tests.unit.server.site import Site, parse_replies, read_to_end
 from tests.unit.server.test_request_cases import CASES, NEEDS_A_READER, judge, post, reading_app
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -109,3 +110,19 @@ def test_no_accepted_case_fails_or_is_read_twice(case: dict[str, Any]) -> None:
 
     assert judge(case, statuses) or statuses == [400]  # its parser of the first line is simple
     assert "Traceback" not in site.log.text
+
+
+class Lenient(wsgi.HttpProtocol):
+    """Has its own parser alone, which takes any line end."""
+
+    parse_request = Reading.parse_request
+
+
+def test_a_request_line_that_ends_in_lf_alone_is_refused_before_a_parser_sees_it() -> None:
+    with Site(reading_app, protocol=Lenient) as site, site.connect() as sock:
+        sock.sendall(b"G")
+        sleep(0.02)  # so that the first look at it shows nothing wrong
+        sock.sendall(b"ET / HTTP/1.1\nHost: a\r\nConnection: close\r\n\r\n")
+        (reply,) = parse_replies(read_to_end(sock))
+
+    assert reply.status == 400
