@@ -11,20 +11,19 @@ taken over are told then, as by `eventlet.wsgi`.
 
 from __future__ import annotations
 
-import errno
 import os
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from socket import MSG_DONTWAIT, MSG_PEEK
 from typing import Any
 
 from greenlet import getcurrent
 from gunicorn.sock import ssl_wrap_socket
 from gunicorn.workers.base_async import AsyncWorker
 
-from eventlet._unpatched import base_socket, monotonic
+from eventlet._server.accepting import EXHAUSTED, ONE_FAILED, has_more
+from eventlet._unpatched import monotonic
 from eventlet.event import Event
 from eventlet.greenio import GreenSocket, shutdown_safe
 from eventlet.greenpool import GreenPool
@@ -38,13 +37,8 @@ __all__ = ["EventletWorker"]
 
 LOOK_SECONDS = 1.0  # between two signs of life; `--timeout` is whole seconds
 DRAIN_SECONDS = 0.05
-LAST_SECONDS = 1.0  # for the first request of a connection, when all is to end
 BACK_OFF_SECONDS = 0.1
-
-peek = base_socket.recv  # below TLS, too
-
-_ONE_FAILED = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EINTR})
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+LAST_SECONDS = 1.0  # for the first request of a connection, when all is to end
 
 
 class EventletWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is not typed
@@ -134,7 +128,7 @@ class EventletWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is not type
     def _shut_down_idle(self, even_new: bool) -> None:
         """End the connections that wait for a request; new ones first get time to send theirs."""
         for each in list(self._connections.values()):
-            if each.is_idle and (even_new or not each.is_new) and not each.has_more():
+            if each.is_idle and (even_new or not each.is_new) and not has_more(each.sock):
                 with suppress(OSError):
                     shutdown_safe(each.sock)
 
@@ -156,10 +150,10 @@ class EventletWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is not type
         try:
             return listener.accept()
         except OSError as exc:
-            if exc.errno in _EXHAUSTED:
+            if exc.errno in EXHAUSTED:
                 self.log.warning("Cannot accept: %s; trying again", exc)
                 sleep(BACK_OFF_SECONDS)
-            elif exc.errno not in _ONE_FAILED:
+            elif exc.errno not in ONE_FAILED:
                 self.log.exception("Cannot accept")
                 raise
             return None
@@ -250,9 +244,3 @@ class _Connection:
         self.sock = sock
         self.is_new = True
         self.is_idle = False
-
-    def has_more(self) -> bool:
-        """Tell whether the client has sent what was not read."""
-        with suppress(OSError):
-            return bool(peek(self.sock, 1, MSG_PEEK | MSG_DONTWAIT))
-        return False

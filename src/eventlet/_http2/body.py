@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from eventlet._http2.signals import Signal
 from eventlet._protocols.refusals import ContentTooLarge
@@ -159,7 +159,7 @@ class StreamInput(Input):
     """`wsgi.input` of a stream: it ends where the stream's body ends.
 
     Args:
-        buffer: where the bytes come from.
+        rfile: where the bytes come from.
         content_length: as announced, None if it was not.
         sock: what `get_socket` gives.
         wfile: where `100 Continue` goes; None when the client does not wait for it.
@@ -167,16 +167,6 @@ class StreamInput(Input):
     """
 
     rfile: BodyBuffer
-
-    def __init__(
-        self,
-        buffer: BodyBuffer,
-        content_length: int | None,
-        sock: Any,
-        wfile: Any,
-        wfile_line: bytes | None,
-    ) -> None:
-        super().__init__(buffer, content_length, sock, wfile, wfile_line)
 
     def is_at_end(self) -> bool:
         """Tell, without waiting, whether the whole body was read."""

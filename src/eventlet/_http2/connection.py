@@ -65,6 +65,7 @@ from eventlet._server.answering import (
 )
 from eventlet._server.connection import check_length, make_style
 from eventlet._server.environ import Environ
+from eventlet._server.patience import shorter
 from eventlet._unpatched import monotonic
 from eventlet.greenthread import getcurrent, kill, sleep, spawn
 from eventlet.timeout import Timeout
@@ -111,7 +112,7 @@ class _Connection:
             idle = limits.idle_timeout
         self._idle_seconds = standing if idle is None else idle
         self._head_seconds = limits.head_timeout
-        self.body_seconds = _shorter(limits.body_timeout, standing)
+        self.body_seconds = shorter(limits.body_timeout, standing)
         self.write_seconds = standing if limits.write_timeout is None else limits.write_timeout
 
         self._head_limits = server.get_head_limits()
@@ -567,8 +568,3 @@ class _Connection:
 
 def _pairs(headers: Any) -> list[tuple[bytes, bytes]]:
     return [(bytes(name), bytes(value)) for name, value in headers or ()]
-
-
-def _shorter(one: float | None, other: float | None) -> float | None:
-    both = [seconds for seconds in (one, other) if seconds is not None]
-    return min(both) if both else None

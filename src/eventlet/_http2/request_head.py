@@ -122,11 +122,10 @@ def _check_pseudo(pseudo: dict[bytes, bytes]) -> tuple[bytes, bytes]:
     if _METHOD.fullmatch(method) is None:
         raise MalformedRequest("no method, or none that is a token")
     if method == b"CONNECT":
-        if b":scheme" in pseudo or b":path" in pseudo or not pseudo.get(b":authority"):
+        authority = pseudo.get(b":authority", b"")
+        if b":scheme" in pseudo or b":path" in pseudo or not authority or b" " in authority:
             raise MalformedRequest("CONNECT has an authority, and neither scheme nor path")
-        if _VALUE.fullmatch(pseudo[b":authority"]) is None or b" " in pseudo[b":authority"]:
-            raise MalformedRequest("CONNECT has an authority, and neither scheme nor path")
-        return method, pseudo[b":authority"]
+        return method, authority
     path = pseudo.get(b":path", b"")
     if _PATH.fullmatch(path) is None:
         raise MalformedRequest("no path, or none that begins with /")

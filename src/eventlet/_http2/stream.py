@@ -18,10 +18,10 @@ from eventlet._server.environ import Environ, fields_environ, request_environ
 from eventlet._server.request_body import CONTINUE_LINE
 from eventlet._server.response import DRAIN_BYTES
 from eventlet._server.response_head import ResponseStyle
+from eventlet._server.takeover import say_stop
 from eventlet._unpatched import monotonic
-from eventlet.greenthread import sleep, spawn_n
+from eventlet.greenthread import sleep
 from eventlet.semaphore import Semaphore
-from eventlet.timeout import Timeout
 
 __all__ = ["Stream", "StreamAborted", "Wire"]
 
@@ -181,13 +181,7 @@ class Stream(Answering):
         """Call what was left for the case that the server stops; does not wait."""
         callback, self.on_stop = self.on_stop, None
         if callback is not None:
-            spawn_n(self._call, callback)
-
-    def _call(self, callback: Callable[[], object]) -> None:
-        try:
-            callback()
-        except (Exception, Timeout):
-            self.server.journal.traceback()
+            say_stop(callback, self.server.journal)
 
     def _set_idle(self) -> None:
         set_idle(self.conn_state)

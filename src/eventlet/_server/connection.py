@@ -43,7 +43,7 @@ from eventlet._server.environ import (
     is_tls,
     request_environ,
 )
-from eventlet._server.patience import WINDOW_BYTES, Patience
+from eventlet._server.patience import WINDOW_BYTES, Patience, shorter
 from eventlet._server.request_body import CONTINUE_LINE, Input
 from eventlet._server.request_stream import RequestStream
 from eventlet._server.request_target import RequestTarget, split_target
@@ -300,8 +300,7 @@ def shake_hands(sock: Any, timeout: float | None, standing: float | None) -> Non
     """
     if not is_tls(sock):
         return
-    both = [seconds for seconds in (timeout, standing) if seconds is not None]
-    sock.settimeout(min(both) if both else None)
+    sock.settimeout(shorter(timeout, standing))
     sock.do_handshake()
     sock.settimeout(standing)
 

@@ -74,12 +74,14 @@ from eventlet._server.environ import (
     addr_to_host_port,
     connection_environ,
     is_tls,
+    request_environ,
 )
 from eventlet._server.header_lines import HeaderLines, check_parsed
 from eventlet._server.override_points import (
     LOG_POINTS,
     OWN_SETTINGS,
     READ_POINTS,
+    is_unchanged,
     makes_plain_files,
     remember,
 )
@@ -137,7 +139,9 @@ class HttpProtocol(BaseHTTPRequestHandler):
     _plain_wfile: Any = None  # if it does nothing but to send
 
     def __init__(self, conn_state: list[Any], server: Any) -> None:
-        is_plain = OWN_SETTINGS.isdisjoint(vars(self)) and self._is_as_ours(self._read_points)
+        is_plain = OWN_SETTINGS.isdisjoint(vars(self)) and is_unchanged(
+            type(self), self._read_points
+        )
         self.conn_state = conn_state
         self.server = server
         self.client_address = conn_state[0]
@@ -159,11 +163,8 @@ class HttpProtocol(BaseHTTPRequestHandler):
         finally:
             self.finish()
 
-    def _is_as_ours(self, points: dict[str, Any]) -> bool:
-        return all(getattr(type(self), name) is value for name, value in points.items())
-
     def _hear_refusals(self, answering: Answering) -> None:
-        if not self._is_as_ours(self._log_points):
+        if not is_unchanged(type(self), self._log_points):
             answering.complain = self.log_error
 
     def _is_set_up(self) -> bool:
@@ -357,24 +358,9 @@ class HttpProtocol(BaseHTTPRequestHandler):
             if key in variables:
                 value = variables[key] + ("; " if key == "HTTP_COOKIE" else ",") + value
             variables[key] = value
-        environ.update(
-            {
-                **variables,
-                "REQUEST_METHOD": self.command,
-                "PATH_INFO": target.path,
-                "RAW_PATH_INFO": target.raw_path,
-                "SERVER_PROTOCOL": f"HTTP/1.{minor}",
-                HEADERS_RAW: tuple(headers),
-                "wsgi.input": body,
-                "eventlet.input": body,
-                "eventlet.posthooks": [],
-            }
-        )
-        if target.query is not None:
-            environ["QUERY_STRING"] = target.query
-        if target.host is not None:
-            environ["HTTP_HOST"] = target.host
-        return environ
+        base = {**environ, **variables, HEADERS_RAW: tuple(headers)}
+        line = RequestLine(self.requestline, self.command, self.path, minor)
+        return request_environ(base, line, target, body)
 
     def formalize_key_naming(self, k: str) -> str | None:
         """Give the CGI name of a header without `HTTP_`; None leaves the header out."""
@@ -588,9 +574,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
 
 def is_plain(protocol: Any) -> bool:
     """Tell whether what serves connections is a class that reads as `HttpProtocol` does."""
-    return isinstance(protocol, type) and all(
-        getattr(protocol, name, None) is value for name, value in HttpProtocol._read_points.items()
-    )
+    return isinstance(protocol, type) and is_unchanged(protocol, HttpProtocol._read_points)
 
 
 HttpProtocol._read_points = remember(HttpProtocol, READ_POINTS)

@@ -29,7 +29,6 @@ import socket as stdlib_socket
 import ssl
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Protocol
 
 from greenlet import GreenletExit, getcurrent
@@ -39,16 +38,15 @@ from eventlet._core.hub import Hub
 from eventlet._core.scope import shielded
 from eventlet._core.thread import throw_into, throw_soon
 from eventlet._core.timers import Timer
+from eventlet._server.accepting import EXHAUSTED, ONE_FAILED, has_more
 from eventlet._server.access_log import ServerLog
 from eventlet._server.activity import LAST_SECONDS, Activity
 from eventlet._server.connection import STATE_CLOSE, STATE_IDLE, STATE_LAST
 from eventlet._server.environ import is_tls
-from eventlet._unpatched import base_socket, monotonic
+from eventlet._server.takeover import say_stop
+from eventlet._unpatched import monotonic
 from eventlet.greenio import shutdown_safe
-from eventlet.greenthread import sleep, spawn_n
-from eventlet.timeout import Timeout
-
-peek = base_socket.recv  # below TLS, too
+from eventlet.greenthread import sleep
 
 __all__ = ["Acceptor", "ConnectionPool"]
 
@@ -60,16 +58,6 @@ TLS_BACK_OFF_SECONDS = 0.001
 
 # The listening socket is of no more use; not an error to anybody.
 _ENDED = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ESHUTDOWN})
-# One connection failed before it was accepted; the next may be well. The second line is what
-# accept(2) hands on of the errors of the network.
-_ONE_FAILED = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EINTR}) | frozenset(
-    getattr(errno, name)
-    for name in ("ENETDOWN", "ENETUNREACH", "EHOSTDOWN", "EHOSTUNREACH", "ENOPROTOOPT", "ENONET")
-    if hasattr(errno, name)
-)
-# The process or the machine has run out of something, or a rule of the firewall forbids it; give it
-# time to come back.
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EPERM})
 
 _NEW, _ACCEPTING, _FINISHING, _OVER = range(4)
 
@@ -278,10 +266,10 @@ class Acceptor:
                     return None
                 if isinstance(exc, BlockingIOError) and sock.gettimeout() == 0.0:
                     sock.settimeout(None)  # whose mode is not for us
-                elif exc.errno in _EXHAUSTED:
+                elif exc.errno in EXHAUSTED:
                     self._say_short(exc)
                     sleep(BACK_OFF_SECONDS)
-                elif exc.errno not in _ONE_FAILED:
+                elif exc.errno not in ONE_FAILED:
                     raise
             else:
                 return accepted
@@ -347,7 +335,7 @@ class Acceptor:
             try:
                 accepted = self._sock.accept()
             except OSError as exc:
-                if isinstance(exc, ssl.SSLError) or exc.errno in _ONE_FAILED:
+                if isinstance(exc, ssl.SSLError) or exc.errno in ONE_FAILED:
                     continue
                 break  # nobody is left, or they cannot be had
             room -= 1
@@ -366,7 +354,7 @@ class Acceptor:
                 self._say_stop(opened)
             elif state[2] != STATE_IDLE:
                 state[2] = STATE_CLOSE
-            elif opened.last > since or _has_more(state[1]):
+            elif opened.last > since or has_more(state[1]):
                 state[2] = STATE_LAST
             else:
                 self._shut_down(state)
@@ -375,13 +363,7 @@ class Acceptor:
         callback, opened.on_stop = opened.on_stop, None
         if callback is not None:
             opened.state[2] = STATE_CLOSE
-            spawn_n(self._call, callback)
-
-    def _call(self, callback: Callable[[], object]) -> None:
-        try:
-            callback()
-        except (Exception, Timeout):
-            self._journal.traceback()
+            say_stop(callback, self._journal)
 
     def _be_patient(self, seconds: float) -> None:
         """Give those who may have one more request a moment to send it."""
@@ -397,7 +379,7 @@ class Acceptor:
         for opened in list(self._connections.values()):
             if opened.state[2] != STATE_LAST or opened.is_held:
                 continue
-            if not opened.is_extended and _has_more(opened.state[1]):
+            if not opened.is_extended and has_more(opened.state[1]):
                 opened.is_extended = True
                 opened.last = now
             left = opened.last + LAST_SECONDS - now
@@ -451,10 +433,3 @@ def _is_alive(sock: Any) -> bool:
     return is_tls(sock) and bool(
         sock.getsockopt(stdlib_socket.SOL_SOCKET, stdlib_socket.SO_ACCEPTCONN)
     )
-
-
-def _has_more(sock: Any) -> bool:
-    """Tell whether a client has sent what has not been read."""
-    with suppress(OSError):
-        return bool(peek(sock, 1, stdlib_socket.MSG_PEEK | stdlib_socket.MSG_DONTWAIT))
-    return False

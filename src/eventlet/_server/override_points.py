@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["LOG_POINTS", "OWN_SETTINGS", "READ_POINTS", "makes_plain_files", "remember"]
+__all__ = [
+    "LOG_POINTS",
+    "OWN_SETTINGS",
+    "READ_POINTS",
+    "is_unchanged",
+    "makes_plain_files",
+    "remember",
+]
 
 # Each of them is called, or looked at, on the way through the methods of the class only.
 READ_POINTS = (
@@ -38,6 +45,11 @@ _PLAIN_HOMES = ("eventlet.", "socket", "ssl")
 def remember(cls: type[Any], names: tuple[str, ...]) -> dict[str, Any]:
     """Give what attributes of a class are now, to see later whether they are so still."""
     return {name: getattr(cls, name) for name in names}
+
+
+def is_unchanged(cls: type[Any], points: dict[str, Any]) -> bool:
+    """Tell whether attributes of a class are what they were in the class that was remembered."""
+    return all(getattr(cls, name, None) is value for name, value in points.items())
 
 
 def makes_plain_files(sock: Any) -> bool:

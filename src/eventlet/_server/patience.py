@@ -15,7 +15,7 @@ from eventlet._unpatched import monotonic
 from eventlet.greenio.waiting import limit_sending
 from eventlet.timeout import Timeout
 
-__all__ = ["WINDOW_BYTES", "ByteSource", "Patience", "PatientSocket"]
+__all__ = ["WINDOW_BYTES", "ByteSource", "Patience", "PatientSocket", "shorter"]
 
 WINDOW_BYTES = 65536  # of a body or a response; each has the whole time again
 _UNKNOWN: float = -1.0
@@ -217,3 +217,9 @@ class _Hurried:
             data = read(size)
         patience.count_body(began, len(data))
         return data
+
+
+def shorter(one: float | None, other: float | None) -> float | None:
+    """Give the shorter of two times in seconds; None is for ever."""
+    both = [seconds for seconds in (one, other) if seconds is not None]
+    return min(both) if both else None

@@ -1,12 +1,16 @@
-"""How an application tells the server that it has taken a connection over."""
+"""How an application tells that it has taken a connection over, and is told of the end."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from eventlet._server.access_log import ServerLog
 from eventlet.corolocal import local
+from eventlet.greenthread import spawn_n
+from eventlet.timeout import Timeout
 
-__all__ = ["TakeOver", "Taken"]
+__all__ = ["TakeOver", "Taken", "say_stop"]
 
 
 class Taken(NamedTuple):
@@ -49,3 +53,15 @@ class TakeOver(local):
         self.already_handled = False
         self.handled_status, self.handled_bytes = None, 0
         return taken
+
+
+def say_stop(callback: Callable[[], object], journal: ServerLog) -> None:
+    """Call what an application left for the case that the server stops; does not wait for it."""
+    spawn_n(_call, callback, journal)
+
+
+def _call(callback: Callable[[], object], journal: ServerLog) -> None:
+    try:
+        callback()
+    except (Exception, Timeout):
+        journal.traceback()

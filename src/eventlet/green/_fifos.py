@@ -5,13 +5,11 @@ patched, and is an object: a function would become a method in classes that keep
 """
 
 import io
-import os
-import stat
 import sys
 from typing import Any
 
 from eventlet._patching.table import patched
-from eventlet.greenio.pipes import GreenPipe
+from eventlet.greenio.pipes import GreenPipe, is_fifo
 
 __all__ = ["open"]
 
@@ -37,7 +35,7 @@ class _Open:
         closefd: bool = True,
         opener: Any = None,
     ) -> Any:
-        if opener is None and _is_fifo(file):
+        if opener is None and not isinstance(file, int) and is_fifo(file):
             return GreenPipe(file, mode, buffering, encoding, errors, newline, closefd)
         if sys.flags.warn_default_encoding and "b" not in mode:
             encoding = io.text_encoding(encoding)  # warns of our caller, and not of us
@@ -45,15 +43,6 @@ class _Open:
 
     def __repr__(self) -> str:
         return "<green function open>"
-
-
-def _is_fifo(file: Any) -> bool:
-    if isinstance(file, int):
-        return False  # it is open already
-    try:
-        return stat.S_ISFIFO(os.stat(file).st_mode)
-    except (OSError, TypeError, ValueError):
-        return False  # opening it says what is wrong
 
 
 open: Any = _Open()

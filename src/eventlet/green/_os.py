@@ -25,7 +25,7 @@ from eventlet._unpatched import waitid as os_waitid
 from eventlet._unpatched import waitpid as os_waitpid
 from eventlet.green._children import wait_for_child, wait_for_states
 from eventlet.green._ready import ready_now, spend_budget
-from eventlet.greenio.pipes import PIPE_BUF, GreenPipe
+from eventlet.greenio.pipes import PIPE_BUF, GreenPipe, is_fifo
 from eventlet.greenio.records import in_green_use
 
 __all__ = ["fdopen", "open", "read", "wait", "wait3", "wait4", "waitid", "waitpid", "write"]
@@ -98,7 +98,7 @@ def open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None)
     Returns:
         The descriptor number, not inheritable.
     """
-    if not flags & os.O_NONBLOCK and _is_fifo(path, dir_fd):
+    if not flags & os.O_NONBLOCK and is_fifo(path, dir_fd):
         fd: int = _openers.run_or_undo(close, os_open, path, flags, mode, dir_fd=dir_fd)
     else:
         fd = os_open(path, flags, mode, dir_fd=dir_fd)
@@ -156,13 +156,6 @@ def waitid(idtype: int, id: int, options: int, /) -> Any:
 def _is_always_ready(fd: int) -> bool:
     kind = os.fstat(fd).st_mode
     return stat.S_ISREG(kind) or stat.S_ISDIR(kind) or stat.S_ISBLK(kind)
-
-
-def _is_fifo(path: Any, dir_fd: int | None) -> bool:
-    try:
-        return stat.S_ISFIFO(os.stat(path, dir_fd=dir_fd).st_mode)
-    except OSError:
-        return False  # opening it says what is wrong
 
 
 def _wait_until_ready(fd: int, read: bool = False, write: bool = False) -> bool:

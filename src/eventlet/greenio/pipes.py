@@ -228,7 +228,7 @@ def _is_standard_stream(fd: int) -> bool:
 
 def _open_file(name: Any, mode: str, closefd: bool, opener: Any) -> io.FileIO:
     plain_mode = mode.replace("b", "").replace("t", "")
-    if isinstance(name, int) or opener is not None or not _is_fifo(name):
+    if isinstance(name, int) or opener is not None or not is_fifo(name):
         return io.FileIO(name, plain_mode, closefd, opener)
     opened: io.FileIO = _openers.run_or_undo(
         io.FileIO.close, io.FileIO, name, plain_mode, closefd, opener
@@ -236,10 +236,11 @@ def _open_file(name: Any, mode: str, closefd: bool, opener: Any) -> io.FileIO:
     return opened
 
 
-def _is_fifo(path: Any) -> bool:
+def is_fifo(path: Any, dir_fd: int | None = None) -> bool:
+    """Tell whether opening a path may wait for the other side; False for what is no path."""
     try:
-        return stat.S_ISFIFO(os.stat(path).st_mode)
-    except OSError:
+        return stat.S_ISFIFO(os.stat(path, dir_fd=dir_fd).st_mode)
+    except (OSError, TypeError, ValueError):
         return False  # opening it says what is wrong
 
 
