@@ -14,9 +14,10 @@ import pytest
 
 from eventlet._websocket.extensions import choose_deflate
 from eventlet._websocket.handshake import accept_key
+from eventlet.event import Event
 from eventlet.green import socket as green_socket
 from eventlet.green import ssl as green_ssl
-from eventlet.greenthread import kill, sleep, spawn
+from eventlet.greenthread import kill, spawn
 from eventlet.timeout import Timeout
 from eventlet.websocket import ConnectionClosedError, HandshakeFailed, RFC6455WebSocket, connect
 
@@ -354,10 +355,10 @@ def test_a_server_that_reuses_somebody_elses_proof() -> None:
 
 
 def test_a_refused_connection() -> None:
-    with listen() as listener:
-        port = listener.getsockname()[1]
-    with pytest.raises(ConnectionRefusedError):
-        connect(f"ws://127.0.0.1:{port}/")
+    with green_socket.socket() as taken:  # nobody else gets the port, and nobody listens there
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(ConnectionRefusedError):
+            connect(f"ws://127.0.0.1:{taken.getsockname()[1]}/")
 
 
 def test_a_silent_server_is_given_up() -> None:
@@ -374,15 +375,17 @@ def test_a_silent_proxy_is_given_up() -> None:
 
 
 def test_a_killed_connect_closes_its_socket() -> None:
+    asked = Event()
     ends: list[bytes] = []
 
     def play(peer: Peer) -> None:
         peer.head()
+        asked.send()
         ends.append(peer.rest())
 
     with Script(play) as script:
         thread = spawn(connect, url_of(script))
-        sleep(0.01)
+        asked.wait()
         kill(thread)
         wait_until(lambda: ends == [b""])
 
@@ -439,11 +442,11 @@ def test_a_silent_server_is_pinged_and_left() -> None:
 
 
 def test_a_server_that_answers_is_kept() -> None:
-    with WebSite() as site, connect(url_of(site), ping_interval=0.01, ping_timeout=5) as ws:
-        with Timeout(0.06, False):
-            ws.wait()
+    with WebSite() as site, connect(url_of(site), ping_interval=0.01, ping_timeout=60) as ws:
+        reader = spawn(ws.wait)
+        wait_until(lambda: ws.heard >= 3)  # answers to three pings
         ws.send("still here")
-        assert ws.wait() == "still here"
+        assert reader.wait() == "still here"
 
 
 def test_pings_of_the_server_are_answered() -> None:
@@ -466,7 +469,7 @@ def test_pings_keep_nobody_alive_whom_nobody_knows() -> None:
             peer.send(frame(PONG, mask=False))
 
     with Script(play) as script:
-        ws = connect(url_of(script), ping_interval=0.01, ping_timeout=5)
+        ws = connect(url_of(script), ping_interval=0.01, ping_timeout=60)
         gone = weakref.ref(ws)
         del ws
         gc.collect()
@@ -474,9 +477,11 @@ def test_pings_keep_nobody_alive_whom_nobody_knows() -> None:
 
 
 def test_a_queue_of_the_client() -> None:
+    has_waited = Event()
+
     def play(peer: Peer) -> None:
         shake_hands(peer)
-        sleep(0.02)
+        has_waited.wait()
         for i in range(3):
             parts = [peer.frame()]
             while not parts[-1].first & FIN:
@@ -491,6 +496,7 @@ def test_a_queue_of_the_client() -> None:
             ws.send(bytes([i]) * (4 << 20))
         with pytest.raises(Timeout), Timeout(0.005):
             ws.send(b"no room")
+        has_waited.send()
         ws.send(b"\x02" * (4 << 20))
         assert ws.wait() is None
         ws.close()

@@ -59,7 +59,7 @@ CLIENTS = {
     "websocket": f"""\
         import sys, websocket
 
-        ws = websocket.create_connection(sys.argv[1], subprotocols=["one"], timeout=10)
+        ws = websocket.create_connection(sys.argv[1], subprotocols=["one"], timeout=60)
         assert ws.getsubprotocol() == "one"
         for size in {SIZES}:
             ws.send_binary(b"x" * size)
@@ -159,16 +159,16 @@ SOCKET_IO_CLIENT = """\
     client.on("welcome", lambda sid: welcome.set())
     client.on("echo", lambda data: (echoes.append(data), echo.set()))
     client.connect(sys.argv[1], transports=sys.argv[2].split(","))
-    assert welcome.wait(10)
-    for _ in range(100):
+    assert welcome.wait(60)
+    for _ in range(1000):
         if client.transport() == "websocket":
             break
         client.sleep(0.05)
     assert client.transport() == "websocket"
     for data in ("text", {"number": 1, "bytes": b"\\0" * 1000}, "x" * 200_000):
         echo.clear()
-        assert client.call("echo", data, timeout=10) == "done"
-        assert echo.wait(10)
+        assert client.call("echo", data, timeout=60) == "done"
+        assert echo.wait(60)
         assert echoes[-1] == data
     client.disconnect()
 """
@@ -191,7 +191,7 @@ def run(folder: Path, text: str, *arguments: str) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=4 * PATIENCE,
+        timeout=2 * PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
