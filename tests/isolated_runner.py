@@ -18,7 +18,7 @@ SCRIPTS = ROOT / "tests" / "isolated"
 def run_isolated(
     script_or_code: str | os.PathLike[str],
     *args: str,
-    timeout: float = 20.0,
+    timeout: float = 60.0,
     expect_status: int | None = 0,
     env: dict[str, str] | None = None,
     stdin: str | None = None,
@@ -99,7 +99,7 @@ def _end(process: subprocess.Popen[str]) -> tuple[str, str]:
 
     try:
         os.killpg(process.pid, signal.SIGABRT)  # faulthandler writes the stacks
-        return process.communicate(timeout=2.0)
+        return process.communicate(timeout=10.0)
     except subprocess.TimeoutExpired:
         pass
     finally:

@@ -20,8 +20,9 @@ import pytest
 
 from tests.depth import DEPTH
 
-LIMIT_SECONDS = 30.0
-SLOW_LIMIT_SECONDS = 180.0
+# What hangs hangs for ever; what does not may be held up by a busy machine.
+LIMIT_SECONDS = 120.0
+SLOW_LIMIT_SECONDS = 360.0
 
 
 class TimeLimit:

@@ -223,13 +223,13 @@ def test_three_at_work_and_two_readers_in_every_order_of_two_moves() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.time_limit(60)
+@pytest.mark.time_limit(240)
 def test_three_at_work_and_two_readers_in_every_order_of_three_moves() -> None:
     assert faults(3) == {}
 
 
 @pytest.mark.slow
-@pytest.mark.time_limit(60)
+@pytest.mark.time_limit(240)
 @given(
     st.lists(
         st.sampled_from(

@@ -18,7 +18,7 @@ from tests.unit.postgres_server import PostgresMissing, postgres_server
 
 psycopg2 = pytest.importorskip("psycopg2", reason="psycopg2 is not installed")
 
-pytestmark = [pytest.mark.slow, pytest.mark.time_limit(60)]
+pytestmark = pytest.mark.slow
 
 MakePool = Callable[..., TpooledConnectionPool]
 

@@ -164,13 +164,13 @@ def test_trap_2_two_waiters_in_every_order_of_three_moves() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.time_limit(60)
+@pytest.mark.time_limit(240)
 def test_trap_2_two_waiters_in_every_order_of_four_moves() -> None:
     assert faults(4) == {}
 
 
 @pytest.mark.slow
-@pytest.mark.time_limit(60)
+@pytest.mark.time_limit(240)
 @given(
     st.lists(
         st.sampled_from(

@@ -149,13 +149,13 @@ def test_trap_2_one_running_and_two_waiting_in_every_order_of_two_moves() -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.time_limit(60)
+@pytest.mark.time_limit(240)
 def test_trap_2_one_running_and_two_waiting_in_every_order_of_three_moves() -> None:
     assert faults(3) == {}
 
 
 @pytest.mark.slow
-@pytest.mark.time_limit(60)
+@pytest.mark.time_limit(240)
 @given(
     size=st.integers(0, 3),
     moves=st.lists(

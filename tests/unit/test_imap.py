@@ -973,7 +973,7 @@ def take_all(results: Any, interruptions: set[int]) -> list[Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.time_limit(60)
+@pytest.mark.time_limit(240)
 @given(
     size=st.integers(1, 5),
     plan=st.lists(jobs, max_size=25),
@@ -1008,7 +1008,7 @@ def resident_bytes() -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.time_limit(60)
+@pytest.mark.time_limit(240)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize("size", [4, 1000])
 def test_memory_stays_flat_over_a_million_items(size: int) -> None:

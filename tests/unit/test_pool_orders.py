@@ -157,7 +157,7 @@ def test_trap_2_a_maker_and_two_waiters_in_every_order_of_four_moves() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.time_limit(60)
+@pytest.mark.time_limit(240)
 @given(
     kind=st.sampled_from([Pool, TokenPool]),
     size=st.integers(0, 3),

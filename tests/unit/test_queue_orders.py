@@ -159,14 +159,14 @@ def test_trap_2_two_putters_in_every_order_of_three_moves(size: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.time_limit(60)
+@pytest.mark.time_limit(240)
 @pytest.mark.parametrize("size", SIZES)
 def test_trap_2_two_getters_in_every_order_of_five_moves(size: int | None) -> None:
     assert faults(Queue, size, ("get", "get"), ("try_put", "try_get"), 5) == {}
 
 
 @pytest.mark.slow
-@pytest.mark.time_limit(60)
+@pytest.mark.time_limit(240)
 @pytest.mark.parametrize("size", [0, 1, 2])
 def test_trap_2_two_putters_in_every_order_of_five_moves(size: int) -> None:
     start = ("try_put",) * size + ("put", "put")
@@ -175,7 +175,7 @@ def test_trap_2_two_putters_in_every_order_of_five_moves(size: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.time_limit(60)
+@pytest.mark.time_limit(240)
 @pytest.mark.parametrize("kind", [Queue, LifoQueue, PriorityQueue])
 @given(
     size=st.sampled_from(SIZES),

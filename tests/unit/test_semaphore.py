@@ -234,7 +234,7 @@ def test_trap_2_every_order_of_four_moves_keeps_the_permits() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.time_limit(60)
+@pytest.mark.time_limit(240)
 def test_trap_2_every_order_of_five_moves_keeps_the_permits() -> None:
     wrong = {moves: play(moves) for moves in product(MOVES, repeat=5)}
 
