@@ -293,7 +293,7 @@ class Descriptor:
                 if ticket.state == 0:
                     ticket.state = 1
                     ticket.value = flags
-                    self.hub.ready.append(ticket)
+                    self.hub.announced.append(ticket)
         if flags & WRITE_SIDE:
             self.can_write = True
             ticket = self.writer
@@ -302,7 +302,7 @@ class Descriptor:
                 if ticket.state == 0:
                     ticket.state = 1
                     ticket.value = flags
-                    self.hub.ready.append(ticket)
+                    self.hub.announced.append(ticket)
         if self.crowded:
             self._announce_to_crowd(flags)
 
@@ -321,7 +321,7 @@ class Descriptor:
 
     def _wake_more(self, tickets: list[Ticket], flags: int) -> None:
         for ticket in tickets[:]:
-            wake(ticket, flags)  # each takes itself out
+            self._wake(ticket, flags)  # each takes itself out
 
     def _announce_foreign(self, flags: int) -> None:
         more = False
@@ -338,8 +338,18 @@ class Descriptor:
             if sides & side and ticket.state == 0:
                 if woken:
                     return True
-                woken = wake(ticket, (self.fd, flags))
+                woken = self._wake(ticket, (self.fd, flags))
         return False
+
+    def _wake(self, ticket: Ticket, value: object) -> bool:
+        if self.hub.announced is self.hub.ready:
+            return wake(ticket, value)
+        if ticket.state:
+            return False
+        ticket.state = 1
+        ticket.value = value
+        self.hub.announced.append(ticket)
+        return True
 
     def announce_again(self) -> None:
         """Have what is ready announced once more, to whoever still waits.

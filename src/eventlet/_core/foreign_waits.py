@@ -1,7 +1,8 @@
 """Waits for descriptors that somebody else owns, and the hub's records of numbers."""
 
+from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from eventlet._core.descriptor import Descriptor
 from eventlet._core.poller import Poller
@@ -9,6 +10,8 @@ from eventlet._core.wait_queue import EXPIRED, SPENT, Ticket
 from eventlet._errors import IOClosed
 
 __all__ = ["ForeignWaits"]
+
+_FIRST: Final = Ticket.__new__(Ticket)
 
 
 class ForeignWaits:
@@ -18,6 +21,9 @@ class ForeignWaits:
     ticket: Callable[[], Ticket]
     park: Callable[..., Any]
     foreign_descriptor: Callable[[int], Descriptor]
+    ready: deque[Ticket]
+    announced: deque[Ticket]
+    """Where a descriptor puts whom an event wakes: `ready`, or what will be put before it."""
 
     def __init__(self) -> None:
         self.descriptors: dict[int, Descriptor] = {}
@@ -60,6 +66,21 @@ class ForeignWaits:
                 if descriptor is not None:
                     descriptor.discard_foreign(ticket)
         return {} if value is EXPIRED else {value[0]: value[1]}
+
+    def begin_announcing(self) -> None:
+        """Have those whom events wake go before those who are ready already, in their order.
+
+        Not by moving the end of `ready` to its front: other OS threads and signal handlers
+        add to it at any moment, and what they add stays behind what they added before.
+        """
+        self.announced = deque((_FIRST,))
+
+    def end_announcing(self) -> None:
+        """Put those whom events woke before the rest."""
+        if self.announced is not self.ready and self.announced:
+            # All in C: a signal handler that raises can have none lost, nor come twice.
+            self.ready.extendleft(iter(self.announced.pop, _FIRST))
+        self.announced = self.ready
 
     def recycle(self, descriptor: Descriptor) -> None:
         """A new file has the number of `descriptor`: its waiters get `IOClosed`."""

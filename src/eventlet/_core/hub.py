@@ -81,6 +81,7 @@ class Hub(Embedding, ForeignWaits):
         self.ident = get_ident()
         self.clock = clock
         self.ready: deque[Ticket] = deque()
+        self.announced = self.ready
         self.timers = Timers()
         self.threads: set[greenlet.greenlet] = set()
         self.plain_threads: WeakSet[greenlet.greenlet] = WeakSet()
@@ -377,7 +378,8 @@ class Hub(Embedding, ForeignWaits):
         events = self.poller.poll(wait)
         self.asleep = False
         if events:
-            was_due = len(ready)
+            if ready:
+                self.begin_announcing()
             descriptors = self.descriptors
             for fd, flags in events:
                 descriptor = descriptors.get(fd)
@@ -387,7 +389,8 @@ class Hub(Embedding, ForeignWaits):
                     self._hear_notifier()
                 else:
                     self.poller.forget(fd)
-            ready.rotate(len(ready) - was_due)  # what the kernel announces goes first
+            if self.announced is not ready:
+                self.end_announcing()
         if self.timers.heap:
             self.timers.expire(self.clock(), ready)
         if ready:
@@ -419,6 +422,7 @@ class Hub(Embedding, ForeignWaits):
             Whether the exception came out of the batch: from a thread or a callback.
         """
         self.asleep = False
+        self.end_announcing()
         try:
             self.ready.remove(_END_OF_BATCH)  # the rest of the batch joins the next one
         except ValueError:
@@ -534,7 +538,7 @@ class Hub(Embedding, ForeignWaits):
         self.ident = get_ident()
         self.ready.clear()
         self.ready.append(_END_OF_BATCH)  # when a callback of the hub forked
-        self.ready = deque()
+        self.ready = self.announced = deque()
         self.timers = Timers()
         self.threads = set()
         self.plain_threads = WeakSet()
@@ -578,7 +582,7 @@ class Hub(Embedding, ForeignWaits):
         self._switch = _refuse_when_closed
         self.ready.clear()
         self.ready.append(_END_OF_BATCH)  # for the batch that may be under way
-        self.ready = deque(maxlen=0)
+        self.ready = self.announced = deque(maxlen=0)
         self.timers = Timers()
         for descriptor in list(self.descriptors.values()):
             descriptor.closed = True

@@ -512,6 +512,41 @@ def test_a_wake_between_drain_and_sleep_is_not_lost(
     other.result()
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_call_that_comes_while_the_hub_hears_of_the_former_stays_behind_it(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    # What the kernel announces goes before what was due; such a call is none of that.
+    order: list[str] = []
+    real = hub.notifier
+
+    def call(name: str) -> None:
+        in_os_thread(lambda: hub.call_from_thread(order.append, name))
+
+    class Slow:
+        fd = real.fd
+        notify = staticmethod(real.notify)
+
+        def drain(self) -> None:
+            call("later")
+            real.drain()
+
+    with socket_pair() as (a, b):
+        reader = spawn(hub.wait_foreign, a.fileno(), True, False, LONG)
+        reader.link(lambda _: order.append("I/O"))
+        sleep(0)
+        sleep(0)
+        monkeypatch.setattr(hub, "notifier", Slow())
+        hub.asleep = True
+        for n in range(count):
+            call(f"call {n}")
+        b.send(b"x")
+        for _ in range(3):
+            sleep(0)
+
+    assert order == ["I/O", *(f"call {n}" for n in range(count)), "later"]
+
+
 # -- green threads and other OS threads ---------------------------------------------------------------
 
 
