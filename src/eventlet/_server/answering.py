@@ -92,6 +92,7 @@ class Answering:
     Attributes:
         activity: of the client; what a stop goes by.
         may_hear_more: the client may still send what nobody will read.
+        is_silent: it has sent nothing after a head that says that it waits for `100 Continue`.
         app: the application, None for the server's.
         sendfile: sends a part of a file, `sendfile(file, offset, count)`; None if nothing does.
         minimum_chunk_size: bytes to gather, None for the server's.
@@ -111,6 +112,7 @@ class Answering:
         self.client_address = conn_state[0]
         self.socket = conn_state[1]
         self.may_hear_more = True
+        self.is_silent = False
         self.name_client(*addr_to_host_port(conn_state[0]))
 
     def name_client(self, host: str, port: Any) -> None:

@@ -14,11 +14,15 @@ LINGER_BYTES = 65536
 LINGER_SECONDS = 1.0
 
 
-def linger(sock: Any) -> None:
+def linger(sock: Any, is_silent: bool = False) -> None:
     """End our side, then read a little and drop it.
 
     Bytes that come after the close are answered with a reset, which would destroy what the
     client has not read yet. So we wait for its end, but not for long, and not for much.
+
+    Args:
+        sock: the connection's.
+        is_silent: the client has promised to send nothing; believed if nothing has come.
 
     Raises:
         OSError: the client is gone, or takes too long.
@@ -26,6 +30,12 @@ def linger(sock: Any) -> None:
     sock.shutdown(stdlib_socket.SHUT_WR)
     deadline = monotonic() + LINGER_SECONDS
     left = LINGER_BYTES
+    if is_silent:
+        sock.settimeout(0.0)
+        try:
+            left -= len(sock.recv(left))
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return
     while left > 0 and (seconds := deadline - monotonic()) > 0:
         sock.settimeout(seconds)
         data = sock.recv(left)

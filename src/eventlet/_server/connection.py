@@ -193,7 +193,11 @@ class Connection(Answering):
         self.answer(line, fields, environ, body, response)
         if response.keep_alive:
             return self.may_have_next(response, body)
-        if not client_keeps and body.is_at_end() and not self._stream.peek():
+        if self._stream.peek():
+            return False
+        if body.is_held_back():
+            self.is_silent = True
+        elif not client_keeps and body.is_at_end():
             self.may_hear_more = False
         return False
 
@@ -319,12 +323,12 @@ def prepare_socket(sock: Any, server: ServerSettings) -> None:
 
 def end_gracefully(answering: Answering) -> None:
     """End a connection so that the client gets all that was sent; does not close it."""
-    if answering.socket.fileno() < 0:
+    if answering.socket.fileno() == -1:
         return  # closed by an application that has taken it over
     try:
         if is_tls(answering.socket):
             end_tls(answering.socket)
         if answering.may_hear_more:
-            linger(answering.socket)
-    except (OSError, ValueError) as exc:
+            linger(answering.socket, answering.is_silent)
+    except (OSError, ValueError, TypeError) as exc:  # TypeError: of a mock in a socket's place
         answering.debug(f"ended without ceremony ({exc})")

@@ -394,6 +394,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
         line = RequestLine(self.requestline, self.command, self.path, minor)
         answering.answer(line, fields, self.environ, body, response)
         self.close_connection = not answering.may_have_next(response, body)
+        answering.is_silent = body.is_held_back() and not self._peek()
 
     def get_client_address(self) -> tuple[str, Any]:
         """Give host and port of the client, for the access log."""
@@ -500,7 +501,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
         self._patience.use(0.0)
         try:
             data: bytes = peek(1)
-        except OSError:
+        except (OSError, ValueError):
             data = b""  # whoever reads the body hears of it
         finally:
             self._patience.use(self._patience.standing)

@@ -209,14 +209,14 @@ class Input:
         self._continue_fields = format_fields(headers, capitalize_response_headers)
 
     def send_hundred_continue_response(self) -> None:
-        """Send an interim response now, once more if need be.
+        """Send an interim response now, once more if need be; none once the response has begun.
 
         A chunked body that was read to its end can be followed by a second one then.
         """
         if self.wfile is None:
             raise ValueError("the client does not wait for 100 Continue")
         if self.headers_sent:
-            raise ValueError("100 Continue comes before the response, which has begun")
+            return
         self.should_send_hundred_continue = False
         if self.chunk_length == 0:
             self.chunk_length = -1

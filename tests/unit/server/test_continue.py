@@ -115,3 +115,36 @@ def test_an_expectation_is_a_list(protocol: Any, lines: bytes) -> None:
 
     assert interim == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@BOTH
+def test_a_client_that_kept_its_body_back_is_cut_off_when_it_sends_it(protocol: Any) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("417 Expectation Failed", [])
+        return [b"no"]
+
+    with Site(app, protocol=protocol) as site, site.connect() as sock:
+        sock.sendall(b"PUT / HTTP/1.1\r\nContent-Length: 2500000\r\nExpect: 100-continue\r\n\r\n")
+        answer = read_until(sock, b"no")
+        # The kernel would take all of this for a socket that somebody may still read.
+        sock.send(b"x" * 250_000)
+        with pytest.raises(ConnectionError):
+            sock.sendall(b"x" * 2_250_000)
+
+    assert answer.startswith(b"HTTP/1.1 417 ")
+
+
+@BOTH
+def test_a_client_that_does_not_keep_its_body_back_gets_the_answer(protocol: Any) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("417 Expectation Failed", [])
+        return [b"no"]
+
+    head = b"PUT / HTTP/1.1\r\nContent-Length: 60000\r\nExpect: 100-continue\r\n\r\n"
+    with Site(app, protocol=protocol) as site, site.connect() as sock:
+        sock.sendall(head + b"x" * 10)
+        answer = read_until(sock, b"no")
+        sock.sendall(b"x" * 59990)
+
+        assert read_to_end(sock) == b""
+    assert answer.startswith(b"HTTP/1.1 417 ")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
+from unittest import mock
 
+import pytest
+
+from eventlet import wsgi
 from eventlet.greenio import GreenSocket
 
 from tests.unit.server.site import Site
@@ -61,3 +65,46 @@ def test_files_of_an_overridden_makefile_are_used() -> None:
         with Site(app, listener) as site:
             replies = site.replies(GET.replace(b"/ ", b"/path ") * 2)
         assert [reply.body for reply in replies] == [b"/PATH"] * 2
+
+
+class InPlace:
+    """A pool that runs what it is given there and then."""
+
+    def spawn(self, function: Callable[..., Any], *args: Any) -> Any:
+        function(*args)
+        return mock.Mock(link=lambda callback, *more: callback(self, *more))
+
+    spawn_n = spawn
+
+    def waitall(self) -> None:
+        pass
+
+
+class Overriding(wsgi.HttpProtocol):
+    def parse_request(self) -> bool:
+        return super().parse_request()
+
+
+@pytest.mark.parametrize("protocol", [wsgi.HttpProtocol, Overriding])
+def test_mocks_may_stand_for_listener_and_connection(protocol: Any) -> None:
+    """This is how Swift tests its protocol classes."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return [environ["PATH_INFO"].encode()]
+
+    files = {"rb": io.BytesIO(GET.replace(b"/ ", b"/path ") * 2), "wb": io.BytesIO()}
+    address = ("127.0.0.1", 8359)
+    connection = mock.Mock(makefile=lambda mode, bufsize: files[mode], getsockname=lambda: address)
+    listener = mock.Mock(
+        accept=mock.Mock(side_effect=[(connection, address), KeyboardInterrupt]),
+        getsockname=lambda: address,
+    )
+    del listener.do_handshake
+
+    with mock.patch.object(files["wb"], "close"):
+        wsgi.server(listener, app, protocol=protocol, custom_pool=InPlace(), log_output=False)
+
+    written = files["wb"].getvalue()
+    assert written.count(b"HTTP/1.1 200 OK\r\n") == 2
+    assert written.endswith(b"/path")
