@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import http.client
 import io
+import select
 import socket
 import struct
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 from eventlet import wsgi
+from eventlet._server.accepting import has_more
 from eventlet.greenio import GreenSocket
 from eventlet.greenthread import GreenThread, kill, sleep, spawn
 from eventlet.timeout import Timeout
 
 App = Callable[..., Iterable[Any]]
-PATIENCE = 10.0  # seconds that anything in these tests may take
+PATIENCE = 30.0  # seconds that anything in these tests may take
+LONG = 100.0  # seconds that nothing waits out
 
 
 class Lines:
@@ -118,18 +122,15 @@ class Site:
 
     def connect(self) -> GreenSocket:
         """Open a connection."""
-        family = self.listener.family
-        sock = GreenSocket(family)
-        sock.settimeout(PATIENCE)
-        sock.connect(self.address)
-        return sock
+        return connect(self.address, family=self.listener.family)
 
     def exchange(self, data: bytes, *, half_close: bool = True) -> bytes:
         """Send bytes over one connection, return all that came back until its end."""
         with self.connect() as sock:
-            sock.sendall(data)
-            if half_close:
-                sock.shutdown(socket.SHUT_WR)
+            with suppress(OSError):  # refused before the end: the answer is there to be read
+                sock.sendall(data)
+                if half_close:
+                    sock.shutdown(socket.SHUT_WR)
             return read_to_end(sock)
 
     def replies(self, data: bytes, *methods: str) -> list[Reply]:
@@ -146,7 +147,22 @@ def listen(family: int = socket.AF_INET, address: Any = ("127.0.0.1", 0)) -> Gre
     """Open a listening socket on a port that the kernel chooses."""
     sock = GreenSocket(family)
     sock.bind(address)
-    sock.listen(50)
+    sock.listen(200)
+    return sock
+
+
+def connect(address: Any, data: bytes = b"", *, family: int = socket.AF_INET) -> GreenSocket:
+    """Open a connection to a listening socket, which nobody need serve yet.
+
+    Args:
+        address: of the listening socket.
+        data: sent at once, so that a server that begins after this need not wait for it.
+        family: of the listening socket.
+    """
+    sock = GreenSocket(family)
+    sock.settimeout(PATIENCE)
+    sock.connect(address)
+    sock.sendall(data)
     return sock
 
 
@@ -174,6 +190,16 @@ def read_until(sock: Any, end: bytes) -> bytes:
     return data
 
 
+def read_exactly(sock: Any, count: int) -> bytes:
+    """Read so many bytes, however they come."""
+    data = b""
+    while len(data) < count:
+        more = sock.recv(count - len(data))
+        assert more, f"the server closed after {data!r}"
+        data += more
+    return data
+
+
 def reset(sock: Any) -> None:
     """Close so that the other side gets a reset."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -185,3 +211,16 @@ def wait_until(claim: Callable[[], bool]) -> None:
     with Timeout(PATIENCE):
         while not claim():
             sleep(0.001)
+
+
+def wait_for_arrival(sock: Any) -> None:
+    """Let nobody run until something has come to a socket."""
+    assert select.select([sock.fileno()], [], [], PATIENCE)[0]
+
+
+def wait_until_read(sock: Any) -> None:
+    """Let other green threads run until they have read what was just sent to a socket."""
+    wait_for_arrival(sock)
+    with Timeout(PATIENCE):
+        while has_more(sock):
+            sleep(0)
