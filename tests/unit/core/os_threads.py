@@ -11,7 +11,7 @@ from eventlet._core.hub import Hub
 
 T = TypeVar("T")
 
-JOIN_SECONDS = 20.0
+JOIN_SECONDS = 60.0
 
 
 def in_os_thread(function: Callable[[], T], make_hub: Callable[[], Hub] | None = None) -> T:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 Pair = tuple[socket.socket, socket.socket]
 
 SOON = 0.02  # seconds that something takes on purpose
-LONG = 5.0  # seconds that nothing takes unless it hangs
+LONG = 30.0  # seconds that nothing takes unless it hangs
 
 
 @contextmanager

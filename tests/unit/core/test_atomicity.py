@@ -136,7 +136,7 @@ def hammer(tickets: list[Ticket], call: Callable[[Ticket, int], bool]) -> list[l
     won: list[list[bool]] = [[] for _ in range(OS_THREADS)]
 
     def racer(n: int) -> None:
-        barrier.wait(10)
+        barrier.wait(60)
         for ticket in tickets:
             won[n].append(call(ticket, n))
 

@@ -566,7 +566,7 @@ class Elsewhere:
         self.ident = threading.get_ident()
         self._end = self.hub.ticket()
         self.hub.call_soon(self._ready.set)
-        assert self.hub.park(self._end, 20) is None
+        assert self.hub.park(self._end, 100) is None
 
     def spawn(self, function: Callable[..., Any], *args: Any) -> Any:
         made: list[Any] = []
@@ -667,12 +667,27 @@ def test_trap8_link_from_another_os_thread_runs_there_or_here(elsewhere: Elsewhe
     def note(_thread: Any) -> None:
         where.append(threading.get_ident())
 
-    thread = elsewhere.spawn(sleep, 0.01)
+    gates: list[Ticket] = []
+
+    def wait_at_the_gate() -> None:
+        gates.append(get_hub().ticket())
+        get_hub().park(gates[0])
+
+    thread = elsewhere.spawn(wait_at_the_gate)
     thread.link(note)
+    wake(gates[0])
     thread.wait()
+    _wait_until(lambda: bool(where))  # who comes when it has finished does not wait for links
     assert where == [elsewhere.ident]
     thread.link(note)  # finished: at once, here
     assert where == [elsewhere.ident, threading.get_ident()]
+
+
+def _wait_until(is_true: Callable[[], bool]) -> None:
+    """Wait for another OS thread; whether it was in vain is for the caller to see."""
+    give_up = time.monotonic() + LONG
+    while not is_true() and time.monotonic() < give_up:
+        time.sleep(0)
 
 
 @pytest.mark.usefixtures("eager_switching")
@@ -684,9 +699,7 @@ def test_trap8_links_made_while_the_thread_ends_elsewhere_all_run(elsewhere: Els
             thread.link(_note, called, n)
         thread.wait()
         # Whoever comes to wait when it has finished does not wait for its links.
-        give_up = time.monotonic() + LONG
-        while len(called) < 20 and time.monotonic() < give_up:
-            time.sleep(0)
+        _wait_until(lambda called=called: len(called) == 20)  # type: ignore[misc]  # no inference
         assert sorted(called) == list(range(20))
 
 
@@ -760,7 +773,7 @@ def test_trap8_a_green_thread_that_nobody_refers_to_is_its_hubs(hub: Hub) -> Non
 
     spawn(body)
     in_os_thread(gc.collect)
-    sleep(0.01)
+    _park_until(lambda: bool(done))
     assert done == [threading.get_ident()]
 
 

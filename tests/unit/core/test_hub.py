@@ -296,7 +296,7 @@ def test_stop_wakes_nobody_and_keeps_threads_and_timers(hub: Hub) -> None:
 
     thread = spawn(sleeper)
     sleep(0)
-    hub.call_later(0.002, order.append, "timer")
+    hub.call_later(0.004, order.append, "timer")
     old = hub.greenlet
     hub.stop()
 
@@ -304,7 +304,7 @@ def test_stop_wakes_nobody_and_keeps_threads_and_timers(hub: Hub) -> None:
     sleep(0.01)
 
     assert time.monotonic() - began >= 0.01
-    assert order == ["timer", "thread"]
+    assert order == ["thread", "timer"]
     assert old.dead
     assert hub.greenlet is not old
     assert thread.dead
@@ -392,7 +392,7 @@ def test_run_once_of_nothing_returns_at_once(hub: Hub) -> None:
     began = time.monotonic()
     hub.run_once()
     hub.run_once(0)
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < LONG
 
 
 def test_run_once_waits_for_work_as_long_as_it_is_told(hub: Hub) -> None:
@@ -404,8 +404,8 @@ def test_run_once_waits_for_work_as_long_as_it_is_told(hub: Hub) -> None:
 
 def test_run_once_waits_until_the_next_deadline(hub: Hub) -> None:
     ran: list[int] = []
-    hub.call_later(SOON, ran.append, 1)
     began = time.monotonic()
+    hub.call_later(SOON, ran.append, 1)
     hub.run_once(None)
     assert ran == [1]
     assert SOON * 0.9 <= time.monotonic() - began < LONG
@@ -461,10 +461,11 @@ def test_deadline_is_now_while_threads_are_ready_and_that_of_the_first_timer_els
 ) -> None:
     hub.run_once()
     assert hub.deadline() is None
+    before = hub.clock()
     timer = hub.call_later(50, print)
     deadline = hub.deadline()
     assert deadline is not None
-    assert 49 < deadline - hub.clock() <= 50
+    assert before + 50 <= deadline <= hub.clock() + 50
     call = hub.call_soon(print)
     deadline = hub.deadline()
     assert deadline is not None
@@ -641,11 +642,17 @@ def test_trap5_a_signal_handler_is_heard_by_run_once_that_waits(hub: Hub) -> Non
     # The notice would reach nobody: the outer loop is in run_once, which is in the kernel.
     ran: list[int] = []
     with embedded(hub) as notices, alarms(lambda *_: hub.call_soon(ran.append, 1), 0.01):
-        began = time.monotonic()
-        hub.run_once(LONG)
-        assert time.monotonic() - began < LONG / 2
-    assert ran
-    assert notices == [] or len(notices) < len(ran)
+        for _ in range(100):
+            hub.run_once()
+            ran.clear()
+            notices.clear()
+            began = time.monotonic()
+            hub.run_once(LONG)
+            assert time.monotonic() - began < LONG / 2
+            if not notices:  # else it came before `run_once`, or after it
+                break
+        assert ran
+        assert not notices
 
 
 def test_trap5_parking_the_outer_loops_greenlet_is_an_error(hub: Hub) -> None:

@@ -91,15 +91,13 @@ def test_hub_carries_owned_descriptors(name: str) -> None:
 def test_hub_runs_timers(name: str) -> None:
     def program() -> None:
         done: list[float] = []
-
-        def note(seconds: float) -> None:
-            sleep(seconds)
-            done.append(seconds)
-
+        hub = get_hub()
+        began = hub.clock()
         for seconds in (0.02, 0.005, 0.01):
-            spawn(note, seconds)
-        sleep(0.03)
+            hub.call_at(began + seconds, done.append, seconds)
+        spawn(sleep, 0.03).wait()
         assert done == [0.005, 0.01, 0.02]
+        assert hub.clock() - began >= 0.03
 
     on_hub(name, program)
 

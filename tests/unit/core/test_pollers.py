@@ -459,7 +459,7 @@ def test_poll_of_zero_does_not_wait(poller: Poller, pair: Pair) -> None:
     began = time.monotonic()
     for _ in range(100):
         assert poller.poll(0) == []
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < LONG / 2
 
 
 def test_poll_never_returns_before_a_fraction_of_a_millisecond_is_up(
@@ -498,12 +498,19 @@ def test_poll_goes_on_after_a_signal(poller: Poller, pair: Pair) -> None:
 
 def test_poll_passes_on_what_a_signal_handler_raises(poller: Poller, pair: Pair) -> None:
     poller.rearm(pair[0].fileno(), True, False)
+    is_polling: list[bool] = []
 
     def handler(*_: object) -> None:
-        raise InterruptedError("by the handler")
+        if is_polling:
+            is_polling.clear()
+            raise InterruptedError("by the handler")
+
+    def poll() -> None:
+        is_polling.append(True)
+        poller.poll(LONG)
 
     with alarms(handler, 0.01), pytest.raises(InterruptedError, match="by the handler"):
-        poller.poll(LONG)
+        poll()
 
 
 def test_fileno_is_readable_when_poll_has_something(poller: Poller, pair: Pair) -> None:

@@ -449,9 +449,17 @@ def test_unlink_needs_the_same_function_and_arguments() -> None:
 
 def test_link_from_another_os_thread_runs_in_the_ending_thread() -> None:
     seen: list[Any] = []
-    thread = spawn(sleep, 0.02)
+    gates: list[Any] = []
+
+    def wait_at_the_gate() -> None:
+        gates.append(get_hub().ticket())
+        get_hub().park(gates[0])
+
+    thread = spawn(wait_at_the_gate)
+    sleep(0)
 
     in_os_thread(lambda: thread.link(lambda ended: seen.append(getcurrent() is ended)))
+    wake(gates[0])
     thread.wait()
 
     assert seen == [True]

@@ -19,11 +19,13 @@ from hypothesis import strategies as st
 
 from eventlet._core import timers as timers_module
 from eventlet._core.current import get_hub
+from eventlet._core.hub import Hub
 from eventlet._core.thread import GreenThread, throw_into
 from eventlet._core.timers import PURGE_MINIMUM, Timer, Timers
 from eventlet._core.wait_queue import EXPIRED, PENDING, SPENT, WOKEN, Ticket, wake
 from eventlet.greenthread import sleep, spawn
 
+from tests.unit.core.os_threads import in_os_thread
 from tests.unit.core.plumbing import LONG
 
 
@@ -326,18 +328,23 @@ def test_a_handler_that_raises_during_expiry_loses_no_timer() -> None:
 
 
 def test_calls_run_in_the_hubs_greenlet_in_the_order_of_their_deadlines() -> None:
-    hub = get_hub()
     calls: list[Any] = []
+    now = [100.0]  # a clock moved by hand
 
     def note(name: str, *, flag: bool) -> None:
-        calls.append((name, flag, greenlet.getcurrent() is hub.greenlet))
+        calls.append((name, flag, greenlet.getcurrent() is get_hub().greenlet))
 
-    hub.call_later(0.004, note, "late", flag=True)
-    hub.call_later(0.002, note, "soon", flag=False)
-    hub.call_at(hub.clock() + 0.003, note, "middle", flag=True)
-    hub.call_soon(note, "now", flag=True)
-    sleep(0.01)
+    def program() -> None:
+        hub = get_hub()
+        hub.call_later(4, note, "late", flag=True)
+        hub.call_later(2, note, "soon", flag=False)
+        hub.call_at(hub.clock() + 3, note, "middle", flag=True)
+        hub.call_soon(note, "now", flag=True)
+        now[0] += 5
+        sleep(0)
+        sleep(0)
 
+    in_os_thread(program, lambda: Hub(clock=lambda: now[0]))
     assert calls == [
         ("now", True, True),
         ("soon", False, True),
