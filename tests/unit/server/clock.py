@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Self
 
 from eventlet._unpatched import monotonic
@@ -36,4 +37,9 @@ class Clock:
         assert self._held is not None
         self._held += seconds
         for _ in range(5):
+            sleep(0)
+
+    def wait_until(self, claim: Callable[[], bool]) -> None:
+        """Let other green threads run until a claim is true; no time passes."""
+        while not claim():
             sleep(0)
