@@ -31,7 +31,7 @@ __all__ = [
     "write",
 ]
 
-PATIENCE = 15.0  # seconds that anything here may take
+PATIENCE = 60.0  # seconds that anything here may take
 
 APP = """\
     import os
@@ -43,9 +43,11 @@ APP = """\
 
 
 def write(folder: Path, **modules: str) -> None:
-    """Write modules; `site` of the examples answers with the number of its process."""
+    """Write modules, each at one stroke: who looks for changes finds none half written."""
     for name, text in modules.items():
-        (folder / f"{name}.py").write_text(textwrap.dedent(text))
+        draft = folder / f"{name}.draft"
+        draft.write_text(textwrap.dedent(text))
+        draft.replace(folder / f"{name}.py")
 
 
 def wait_until(has_come: Callable[[], Any]) -> Any:
@@ -66,8 +68,20 @@ def environment(extra: dict[str, str]) -> dict[str, str]:
     return inherited | {"PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBYTECODE": "1"} | extra
 
 
-def command(*options: str, flags: tuple[str, ...] = ("-W", "error")) -> list[str]:
-    return [sys.executable, *flags, "-m", "eventlet", "serve", *options]
+WAITS_LONG = """\
+import runpy, sys
+from eventlet._serve import master
+master.MARGIN_SECONDS = 60.0
+sys.argv[0] = "eventlet"
+runpy.run_module("eventlet", run_name="__main__", alter_sys=True)
+"""
+
+
+def command(
+    *options: str, flags: tuple[str, ...] = ("-W", "error"), waits_long: bool = False
+) -> list[str]:
+    program = ("-c", WAITS_LONG) if waits_long else ("-m", "eventlet")
+    return [sys.executable, *flags, *program, "serve", *options]
 
 
 def run_serve(folder: Path, *options: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -95,6 +109,8 @@ class Served:
         pass_fds: descriptors that it gets.
         prefix: a command that starts it.
         flags: options of the interpreter.
+        waits_long: workers that are asked to end are given a minute before they are killed, so
+            that those that end do so by themselves.
         env: more variables.
     """
 
@@ -107,6 +123,7 @@ class Served:
         pass_fds: tuple[int, ...] = (),
         prefix: tuple[str, ...] = (),
         flags: tuple[str, ...] = ("-W", "error"),
+        waits_long: bool = False,
         **env: str,
     ) -> None:
         if not (folder / "site_app.py").exists():
@@ -119,7 +136,7 @@ class Served:
         self._stdout = folder / "stdout.txt"
         with open(self._stderr, "w") as err, open(self._stdout, "w") as out:
             self.process = subprocess.Popen(
-                [*prefix, *command(*options, flags=flags)],
+                [*prefix, *command(*options, flags=flags, waits_long=waits_long)],
                 cwd=folder,
                 env=environment(env),
                 stdin=subprocess.DEVNULL,

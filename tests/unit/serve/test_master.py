@@ -18,7 +18,7 @@ from eventlet._serve.journal import Journal
 from eventlet._serve.master import FIRST_DELAY, Master
 from eventlet._serve.settings import Settings
 
-from tests.unit.serve.served import Served
+from tests.unit.serve.served import PATIENCE, Served
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_a_service_manager_is_told(tmp_path: Path, name: str) -> None:
     address = str(tmp_path / "notify") if name == "path" else f"@{tmp_path}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(address.replace("@", "\0"))
-        manager.settimeout(10)
+        manager.settimeout(PATIENCE)
         with Served(tmp_path, NOTIFY_SOCKET=address) as served:
             assert manager.recv(1000) == b"READY=1"
             served.send(signal.SIGHUP)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+import random
 import re
 import signal
 import socket
 import ssl
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -127,12 +129,20 @@ def test_the_permissions_of_a_unix_socket(tmp_path: Path) -> None:
 
 
 def test_all_addresses_of_both_families_on_one_port(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = find_port()
     with Served(tmp_path, f"--bind=[::]:{port}", f"--bind=0.0.0.0:{port}") as served:
         assert served.urls == [f"http://[::]:{port}", f"http://0.0.0.0:{port}"]
         assert fetch(("::1", port)) == fetch(("127.0.0.1", port))
+
+
+def find_port() -> int:
+    """Find a free port below those of which the kernel chooses: nobody gets it meanwhile."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in random.sample(range(first // 2, first), 100):
+        with suppress(OSError), socket.socket() as free:
+            free.bind(("", port))
+            return port
+    raise AssertionError("a hundred ports are taken")
 
 
 def test_a_descriptor_that_somebody_else_opened(tmp_path: Path) -> None:
@@ -226,7 +236,10 @@ def is_refused(port: int) -> bool:
 
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     write(tmp_path, site_app=SLOW)
-    with Served(tmp_path) as served, connect(("127.0.0.1", served.port)) as sock:
+    with (
+        Served(tmp_path, waits_long=True) as served,
+        connect(("127.0.0.1", served.port)) as sock,
+    ):
         sock.sendall(b"GET /60 HTTP/1.1\r\nHost: a\r\n\r\n")
         sock.recv(1000)
         served.send(signal.SIGINT)
@@ -239,7 +252,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
 
 def test_sigquit_ends_it_at_once(tmp_path: Path) -> None:
     write(tmp_path, site_app=SLOW)
-    with Served(tmp_path, "--workers=2") as served:
+    with Served(tmp_path, "--workers=2", waits_long=True) as served:
         with connect(("127.0.0.1", served.port)) as sock:
             sock.sendall(b"GET /60 HTTP/1.1\r\nHost: a\r\n\r\n")
             sock.recv(1000)
@@ -250,7 +263,10 @@ def test_sigquit_ends_it_at_once(tmp_path: Path) -> None:
 
 def test_a_request_that_takes_too_long_is_cut_off(tmp_path: Path) -> None:
     write(tmp_path, site_app=SLOW)
-    with Served(tmp_path, "--grace=0.1") as served, connect(("127.0.0.1", served.port)) as sock:
+    with (
+        Served(tmp_path, "--grace=0.1", waits_long=True) as served,
+        connect(("127.0.0.1", served.port)) as sock,
+    ):
         sock.sendall(b"GET /60 HTTP/1.1\r\nHost: a\r\n\r\n")
         sock.recv(1000)
 
@@ -268,15 +284,17 @@ def test_slow_and_greedy_clients_are_sent_away(tmp_path: Path) -> None:
                 return [b"x" * 10_000_000 if environ["PATH_INFO"] == "/big" else body]
         """,
     )
-    deadlines = [f"--{which}-timeout=0.2" for which in ("idle", "head", "body", "write")]
-    with Served(tmp_path, *deadlines, "--max-body=10") as served:
 
-        def answer(sent: bytes) -> bytes:
-            with connect(("127.0.0.1", served.port)) as sock:
-                sock.sendall(sent)
-                return b"".join(iter(lambda: sock.recv(65536), b""))
+    def answer(sent: bytes) -> bytes:
+        with connect(("127.0.0.1", served.port)) as sock:
+            sock.sendall(sent)
+            return b"".join(iter(lambda: sock.recv(65536), b""))
 
+    with Served(tmp_path, "--idle-timeout=0.2") as served:
         assert answer(b"") == b""
+    # Whoever begins has time to begin.
+    deadlines = [f"--{which}-timeout=0.2" for which in ("head", "body", "write")]
+    with Served(tmp_path, *deadlines, "--max-body=10") as served:
         assert b"200" not in answer(b"GET / HT")
         assert answer(b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc").split()[1] == b"408"
         assert answer(b"POST / HTTP/1.1\r\nContent-Length: 11\r\n\r\n").split()[1] == b"413"
@@ -301,7 +319,10 @@ def test_an_idle_websocket_does_not_hold_up_the_end(tmp_path: Path) -> None:
         with websocket.connect(f"ws://127.0.0.1:{served.port}/") as ws:
             ws.send("hello")
             assert ws.wait() == "HELLO"
-            assert served.end() == 0
+            served.send(signal.SIGTERM)
+            assert ws.wait() is None
+            assert ws.close_code == 1001
+            assert served.wait() == 0
         assert "killed" not in served.said
         assert "Traceback" not in served.said
 

@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from tests.unit.http2.peer import Peer
-from tests.unit.serve.served import Served, command, connect, environment, write
+from tests.unit.serve.served import PATIENCE, Served, command, connect, environment, write
 
 pytestmark = pytest.mark.slow  # each starts processes
 
@@ -41,7 +41,7 @@ def test_it_is_spoken_beside_http_1(tmp_path: Path) -> None:
 def test_without_the_option_it_is_not(tmp_path: Path) -> None:
     with Served(tmp_path) as served, connect(("127.0.0.1", served.port)) as sock:
         sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-        assert sock.recv(100).startswith(b"HTTP/1.0 505")
+        assert b"".join(iter(lambda: sock.recv(100), b"")).startswith(b"HTTP/1.0 505")
 
 
 @pytest.mark.parametrize("is_behind_proxy", [False, True])
@@ -67,10 +67,11 @@ def test_what_runs_finishes_when_it_is_told_to_end(tmp_path: Path) -> None:
     write(
         tmp_path,
         site_app="""\
-            import time
+            import os, time
             def app(environ, start_response):
                 start_response("200 OK", [])(b"begun ")
-                time.sleep(0.5)
+                while not os.path.exists("go"):
+                    time.sleep(0.01)
                 return [b"and done"]
         """,
     )
@@ -79,9 +80,11 @@ def test_what_runs_finishes_when_it_is_told_to_end(tmp_path: Path) -> None:
             peer.get(1)
             peer.ping()
             served.process.terminate()
+            served.wait_for("ending")
+            (tmp_path / "go").touch()
             assert peer.answer(1).body == b"begun and done"
             assert peer.ending() == 0
-        assert served.process.wait(15) == 0
+        assert served.wait() == 0
 
 
 def test_without_the_library_it_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -94,7 +97,7 @@ def test_without_the_library_it_is_refused_in_one_line(tmp_path: Path) -> None:
         env=env,
         capture_output=True,
         text=True,
-        timeout=15,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode != 0
@@ -119,7 +122,7 @@ except ImportError as exc:
         env=environment({}),
         capture_output=True,
         text=True,
-        timeout=15,
+        timeout=PATIENCE,
         check=True,
     )
     assert "pip install 'h2" in done.stdout

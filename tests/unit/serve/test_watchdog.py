@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,7 @@ MIXED = """\
         if environ["PATH_INFO"] == "/compute":
             compute()
         if environ["PATH_INFO"] == "/wait":
-            time.sleep(1.2)
+            time.sleep(float(environ["QUERY_STRING"]))
         if environ["PATH_INFO"] == "/crash":
             os.abort()
         start_response("200 OK", [])
@@ -87,26 +88,35 @@ MIXED = """\
 def test_a_worker_that_computes_for_ever_is_shown_and_replaced(tmp_path: Path) -> None:
     write(tmp_path, site_app=MIXED)
     with Served(tmp_path, "--worker-timeout=0.4") as served:
-        (old,) = served.pids
-        with pytest.raises(OSError):
-            served.fetch("/compute")
-        served.wait_for("serving with", times=2)
 
-        assert int(served.fetch()) == served.pids[0] != old
-        assert re.search(
-            rf"error: worker {old} let nothing else run for longer than --worker-timeout",
-            served.said,
-        )
-        assert re.search(r'site_app.py", line \d+ in compute\n.*line \d+ in app', served.said)
+        def shown() -> re.Match[str] | None:
+            """Have one compute; a machine that is busy may let one time out that does not."""
+            before = served.said.count("let nothing else run")
+            with pytest.raises(OSError):
+                served.fetch("/compute")
+            served.wait_for("let nothing else run", times=before + 1)
+            return re.search(
+                r"error: worker (\d+) let nothing else run for longer than --worker-timeout"
+                r'(?:(?!error: worker)[\s\S])*site_app.py", line \d+ in compute\n.*line \d+ in app',
+                served.said,
+            )
+
+        def replaced() -> bool:
+            with suppress(OSError):
+                return served.fetch() != computing
+            return False
+
+        computing = str(wait_until(shown)[1])
+        wait_until(replaced)
         assert served.end() == 0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("limit", ["0.4", "0"])
-def test_a_worker_that_waits_may_take_its_time(tmp_path: Path, limit: str) -> None:
+@pytest.mark.parametrize("limit, seconds", [("3", "3.5"), ("0", "0.2")])
+def test_a_worker_that_waits_may_take_its_time(tmp_path: Path, limit: str, seconds: str) -> None:
     write(tmp_path, site_app=MIXED)
     with Served(tmp_path, f"--worker-timeout={limit}") as served:
-        assert served.fetch("/wait") == str(served.pids[0])
+        assert served.fetch(f"/wait?{seconds}") == str(served.pids[0])
         assert "let nothing else" not in served.said
 
 
@@ -114,7 +124,8 @@ def test_a_worker_that_waits_may_take_its_time(tmp_path: Path, limit: str) -> No
 def test_a_worker_that_was_stopped_is_killed(tmp_path: Path) -> None:
     with Served(tmp_path, "--worker-timeout=0.4") as served:
         (old,) = served.pids
-        os.kill(old, signal.SIGSTOP)
+        with suppress(ProcessLookupError):  # on a busy machine it was taken for stuck before
+            os.kill(old, signal.SIGSTOP)
         served.wait_for("let nothing else run")
         wait_until(lambda: served.fetch() != str(old))
 
@@ -134,13 +145,26 @@ def test_a_heartbeat_costs_next_to_nothing(tmp_path: Path) -> None:
     with Served(tmp_path) as served:
         served.fetch()
         pids = [served.process.pid, *served.pids]
-        before = [ticks(pid) for pid in pids]
-        time.sleep(2.0)
+        before = [(ticks(pid), waits(pid)) for pid in pids]
+        time.sleep(1.0)
+        costs = [
+            (ticks(pid) - was_ticks, waits(pid) - was_waits)
+            for pid, (was_ticks, was_waits) in zip(pids, before, strict=True)
+        ]
 
-        assert max(ticks(pid) - was for pid, was in zip(pids, before, strict=True)) <= 2
+        assert max(computed for computed, _ in costs) <= 20
+        assert max(waited for _, waited in costs) <= 20
 
 
 def ticks(pid: int) -> int:
     """Give the processor time of a process in hundredths of a second."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
+
+
+def waits(pid: int) -> int:
+    """Tell how often a process has gone to sleep, and so woken up, whatever that cost."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.MULTILINE)
+    assert found is not None
+    return int(found[1])
