@@ -14,11 +14,15 @@ from eventlet._settings import SETTINGS
 
 from tests.isolated_runner import run_isolated
 
+pytestmark = pytest.mark.time_limit(120)  # each starts a process
+
 RUN = "import sys; from eventlet._cli.commands import main; sys.exit(main(sys.argv[1:]))\n"
 
 
 def diagnose(*options: str, status: int = 0, env: dict[str, str] | None = None) -> Any:
-    done = run_isolated(RUN, "doctor", "--json", *options, expect_status=status, env=env)
+    done = run_isolated(
+        RUN, "doctor", "--json", *options, timeout=60, expect_status=status, env=env
+    )
     return json.loads(done.stdout)
 
 
@@ -50,7 +54,7 @@ def test_it_tells_every_setting_and_where_it_comes_from() -> None:
 
 
 def test_a_module_that_is_not_there_is_named() -> None:
-    done = run_isolated(RUN, "doctor", "--before", "nowhere.inner", expect_status=2)
+    done = run_isolated(RUN, "doctor", "--before", "nowhere.inner", timeout=60, expect_status=2)
 
     assert done.stdout == ""
     assert "doctor: error: there is no module 'nowhere'; name one that " in done.stderr
@@ -124,7 +128,8 @@ def test_what_cannot_work_is_a_problem_and_the_status() -> None:
 
 
 def test_people_get_text() -> None:
-    done = run_isolated(RUN, "doctor", "--before", "asyncio", env={"EVENTLET_NIX": "x"})
+    env = {"EVENTLET_NIX": "x"}
+    done = run_isolated(RUN, "doctor", "--before", "asyncio", timeout=60, env=env)
 
     for part in (
         "\n  greenlet     ",

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.time_limit(180)  # each starts processes, some of them many
+
 LOOK = """\
 import sys
 main = sys.modules["__main__"]
@@ -95,7 +97,7 @@ def call(
         input=stdin if stdin is not None else "",
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     return done.returncode, done.stdout, done.stderr
