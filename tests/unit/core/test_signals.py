@@ -21,7 +21,7 @@ from tests.unit.core.os_threads import in_os_thread
 START = """
 import os, signal, sys, threading, time
 from greenlet import getcurrent
-from eventlet._core.current import get_hub
+from eventlet._core.current import get_hub, hubs
 from eventlet._core.wait_queue import wake
 from eventlet.greenthread import sleep, spawn, spawn_n
 
@@ -32,13 +32,21 @@ def send(number=signal.SIGINT):
     os.kill(os.getpid(), number)
 
 def send_later(number=signal.SIGINT, seconds=0.05):
+    "Send it when a hub waits in the kernel."
     def work():
         time.sleep(seconds)
+        while not any(hub.asleep for hub in list(hubs)):
+            time.sleep(0.001)
         send(number)
     threading.Thread(target=work, daemon=True).start()
 
 def took():
     return time.monotonic() - began
+
+def until(is_true):
+    while not is_true():
+        assert took() < 40
+        sleep(0.01)
 """
 
 
@@ -69,7 +77,7 @@ def test_ctrl_c_raises_where_main_waits(wait: str) -> None:
         try:
             {wait}
         except KeyboardInterrupt:
-            assert took() < 10
+            assert took() < 20
         else:
             raise AssertionError("not interrupted")
         sleep(0.001)
@@ -221,8 +229,8 @@ def test_ctrl_c_does_not_disturb_an_os_threads_hub() -> None:
 
         thread = threading.Thread(target=other)
         thread.start()
-        send_later(seconds=0.02)
         try:
+            send_later(seconds=0.02)
             sleep(50)
         except KeyboardInterrupt:
             pass
@@ -247,7 +255,7 @@ def test_ctrl_c_after_the_hub_was_dropped() -> None:
         try:
             sleep(50)
         except KeyboardInterrupt:
-            assert took() < 10
+            assert took() < 20
         """
     )
 
@@ -261,7 +269,8 @@ def test_a_handler_that_somebody_chose_is_left_alone() -> None:
         sleep(0)
         assert signal.getsignal(signal.SIGINT) is mine
         send_later()
-        sleep(0.1)
+        until(lambda: heard)
+        sleep(0.01)
         assert heard == [1]
         """
     )
@@ -348,7 +357,7 @@ def test_trap4_what_a_handler_does_is_noticed_at_once(name: str, action: str) ->
         sleep(0)
         send_later(signal.{name})
         assert hub.park(ticket, 60) == 1
-        assert took() < 10, took()
+        assert took() < 20, took()
         """
     )
 
@@ -365,7 +374,7 @@ def test_trap4_a_child_that_ends_is_heard_while_the_hub_sleeps() -> None:
         ticket = hub.ticket()
         pid = os.posix_spawn(sys.executable, [sys.executable, "-c", "pass"], os.environ)
         assert hub.park(ticket, 60) == (pid, 0)
-        assert time.monotonic() - ended[0] < 10
+        assert time.monotonic() - ended[0] < 20
         """
     )
 
@@ -381,7 +390,7 @@ def test_trap4_the_kernel_does_not_restart_the_rest_of_a_long_wait() -> None:
         hub.run_once(0)
         while not order:
             hub.run_once(50)
-        assert took() < 10
+        assert took() < 20
         """
     )
 
@@ -395,7 +404,8 @@ def test_trap4_a_signal_just_before_the_kernel_call_is_soon_heard() -> None:
         hub = get_hub()
         in_kernel = hub.poller.poll
         heard = []
-        signal.signal(signal.SIGUSR1, lambda *_: heard.append(took()))
+        ticket = hub.ticket()
+        signal.signal(signal.SIGUSR1, lambda *_: heard.append(took()) or wake(ticket, 1))
 
         def poll(wait):
             hub.poller.poll = in_kernel
@@ -407,8 +417,8 @@ def test_trap4_a_signal_just_before_the_kernel_call_is_soon_heard() -> None:
             hub.poller.poll = poll
 
         spawn_n(work)
-        sleep(2)
-        assert heard and heard[0] < 1.5, heard
+        assert hub.park(ticket, 50) == 1
+        assert heard[0] < 20, heard
         """
     )
 
@@ -424,7 +434,7 @@ def test_trap4_the_wake_up_descriptor_for_signals_is_not_ours() -> None:
         send_later(signal.SIGUSR1)
         heard = []
         signal.signal(signal.SIGUSR1, lambda *_: heard.append(1))
-        sleep(0.2)
+        until(lambda: heard)
         assert heard == [1]
         assert b.recv(10) == bytes([signal.SIGUSR1])
         assert signal.set_wakeup_fd(-1) == a.fileno()
@@ -448,7 +458,7 @@ def test_a_stopped_process_goes_on_where_it_was() -> None:
         r, w = os.pipe()
         reader = spawn(get_hub().wait_foreign, r, True)
         sleep(0.4)
-        assert 0.4 <= took() < 10
+        assert 0.4 <= took() < 20
         assert not reader.dead
         os.write(w, b"x")
         assert reader.wait()
