@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 from hyperframe.frame import HeadersFrame, PingFrame
 
 from eventlet._http2.frames import PREFACE, ErrorCode
-from eventlet.greenthread import sleep
+from eventlet._http2.guard import MAX_CONTINUATIONS
+from eventlet.greenthread import kill, sleep, spawn
+from eventlet.timeout import Timeout
 from eventlet.wsgi import Limits
 
 from tests.unit.http2.peer import POST, Peer
@@ -34,14 +37,31 @@ def test_an_idle_connection_is_told_and_ends() -> None:
         assert peer.ending() == ErrorCode.NO_ERROR
 
 
+@contextmanager
+def sending(peer: Peer, frame: bytes) -> Iterator[list[bytes]]:
+    """Send a frame again and again, before any deadline; give those that were sent."""
+    sent: list[bytes] = []
+
+    def go_on() -> None:
+        with suppress(OSError):
+            while True:
+                sleep(SHORT / 2)
+                peer.send(frame)
+                sent.append(frame)
+
+    thread = spawn(go_on)
+    try:
+        with Timeout(20):
+            yield sent
+    finally:
+        kill(thread)
+
+
 def test_pings_are_no_requests() -> None:
-    with peer_of(hello, limits=Limits(idle_timeout=SHORT)) as peer:
-        for _ in range(6):
-            sleep(SHORT / 4)
-            try:
-                peer.send(PingFrame(0, bytes(8)))
-            except OSError:
-                break
+    with (
+        peer_of(hello, limits=Limits(idle_timeout=SHORT)) as peer,
+        sending(peer, PingFrame(0, bytes(8)).serialize()),
+    ):
         assert peer.ending() == ErrorCode.NO_ERROR
 
 
@@ -71,10 +91,9 @@ def test_a_header_block_that_does_not_end_whatever_comes_of_it() -> None:
     with peer_of(hello, limits=Limits(head_timeout=SHORT)) as peer:
         block = peer.encoder.encode(list(POST))
         peer.send(HeadersFrame(1, block[:1]))
-        for _ in range(3):
-            sleep(SHORT / 4)
-            peer.send(b"\0\0\0\x09\0\0\0\0\x01")
-        assert peer.ending() == ErrorCode.ENHANCE_YOUR_CALM
+        with sending(peer, b"\0\0\0\x09\0\0\0\0\x01") as sent:
+            assert peer.ending() == ErrorCode.ENHANCE_YOUR_CALM
+        assert len(sent) < MAX_CONTINUATIONS  # it was not their number
 
 
 def test_a_slow_body_is_408_and_harms_its_own_stream_alone() -> None:
@@ -88,7 +107,7 @@ def test_a_slow_body_is_408_and_harms_its_own_stream_alone() -> None:
 
 
 def test_a_part_of_a_data_frame_is_a_slow_body() -> None:
-    with peer_of(echo, limits=Limits(body_timeout=SHORT, head_timeout=10 * SHORT)) as peer:
+    with peer_of(echo, limits=Limits(body_timeout=SHORT, head_timeout=60)) as peer:
         peer.post(1)
         peer.send(b"\0\0\x05\0\x01\0\0\0\x01ab")
         assert peer.answer(1).status == 408

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hyperframe.frame import DataFrame, HeadersFrame, RstStreamFrame, SettingsFr
 
 from eventlet import wsgi
 from eventlet._http2.frames import PREFACE, ErrorCode
-from eventlet.greenthread import sleep
+from eventlet.greenthread import getcurrent, kill, sleep
 
 from tests.unit.http2.peer import GET, POST, Peer
 from tests.unit.http2.site import Gate, echo, hello, peer_of, site
@@ -179,7 +180,10 @@ def test_no_100_continue_where_nobody_reads() -> None:
         assert (answer.status, answer.interim) == (200, ())
 
 
-def test_a_body_that_nobody_reads_is_dropped_and_the_connection_goes_on() -> None:
+def test_a_body_that_nobody_reads_is_dropped_and_the_connection_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("eventlet._http2.stream.DRAIN_SECONDS", 60.0)
     with peer_of(hello) as peer:
         for stream_id in (1, 3, 5):
             peer.post(stream_id)
@@ -243,17 +247,24 @@ def test_fields_of_the_connection_stay_behind() -> None:
 
 
 def test_a_piece_that_was_interrupted_leaves_no_hole() -> None:
-    from eventlet.timeout import Timeout
-
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        writers.append(getcurrent())
         write = start_response("200 OK", [])
-        with Timeout(0.01, False):
+        with suppress(Interrupted):
             write(b"x" * 100_000)
         write(b"and the rest")
         return []
 
+    class Interrupted(BaseException):
+        pass
+
+    writers: list[Any] = []
     with peer_of(app) as peer:
         peer.get(1)
+        size = 0
+        while size < 65535:
+            size += len(peer.wait_for(DataFrame).data)
+        kill(writers[0], Interrupted)
         answer = peer.answer(1, reads=False)
         assert len(answer.body) == 65535
         assert answer.reset == ErrorCode.INTERNAL_ERROR

@@ -114,7 +114,8 @@ def test_an_idle_connection_is_told_and_ends_at_once() -> None:
         site.wait()
 
 
-def test_who_has_just_come_may_still_ask() -> None:
+def test_who_has_just_come_may_still_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "LAST_SECONDS", 60.0)
     with stoppable(hello) as site, Peer(site.connect()) as peer:
         peer.ping()
         site.server.stop()
