@@ -121,7 +121,7 @@ class ThreadPool:
             raise MainloopBlocked
         ticket = hub.ticket()
         try:
-            while not self._present_crew().submit((ticket, undo, func, args, kwargs)):
+            while not self._present_crew().submit([ticket, undo, func, args, kwargs]):
                 pass  # it was told to end in between, and has a successor
         except BaseException:
             ticket.state |= SPENT  # nobody parks on it, so nobody may wake it
@@ -193,8 +193,11 @@ class _Crew:
         self._is_ending = False
         self._at_end: list[Callable[..., object]] = []
 
-    def submit(self, call: tuple[Any, ...]) -> bool:
-        """Have a thread make a call; False when the threads were told to end."""
+    def submit(self, call: list[Any]) -> bool:
+        """Have a thread make a call; False when the threads were told to end.
+
+        The call is a list of what `_make_call` takes, which empties it.
+        """
         with self._lock:
             if self._is_ending:
                 return False
@@ -258,8 +261,7 @@ class _Crew:
         _here.is_pool_thread = True
         self.idents.add(get_ident())
         while (call := self._next_call()) is not None:
-            _make_call(*call)
-            call = None
+            _make_call(call)
             with self._lock:
                 self._open_calls -= 1
         drop_hub()  # a call may have made one
@@ -269,11 +271,11 @@ class _Crew:
         for announce in announcements:
             announce()
 
-    def _next_call(self) -> tuple[Any, ...] | None:
+    def _next_call(self) -> list[Any] | None:
         """Wait for a call; None when this thread shall end, and is not counted any more."""
         while True:
             try:
-                call: tuple[Any, ...] | None = self._calls.get(timeout=self._idle_seconds)
+                call: list[Any] | None = self._calls.get(timeout=self._idle_seconds)
             except Empty:
                 with self._lock:
                     if not self._calls.empty():
@@ -286,13 +288,12 @@ class _Crew:
             return call
 
 
-def _make_call(
-    ticket: Ticket,
-    undo: Callable[[Any], object] | None,
-    func: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> None:
+def _make_call(call: list[Any]) -> None:
+    """Make a call and tell its caller; by then no reference to its arguments is left here."""
+    ticket: Ticket
+    undo: Callable[[Any], object] | None
+    ticket, undo, func, args, kwargs = call
+    call.clear()
     if ticket.state:
         return  # the caller has given up before anybody began
     outcome: _Outcome

@@ -75,6 +75,20 @@ def test_spawn_hands_on_arguments(start: Callable[..., Any]) -> None:
     assert calls == [((1, 2), {"seconds": 3})]
 
 
+@pytest.mark.parametrize("nothing", [None, 5])
+def test_what_cannot_be_called_is_an_error_of_the_thread(
+    nothing: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    thread = spawn(nothing)
+    spawn_n(nothing)
+
+    with pytest.raises(TypeError, match="not callable"):
+        thread.wait()
+
+    sleep(0)
+    assert capsys.readouterr().err.count("not callable") == 2
+
+
 def test_spawn_n_returns_a_greenlet_without_a_result() -> None:
     thread = spawn_n(sleep)
 
@@ -207,11 +221,10 @@ def test_the_end_of_the_main_program_awaits_nobody(run_isolated: RunIsolated) ->
     done = run_isolated(
         """
         from eventlet.greenthread import sleep, spawn
-        spawn(sleep, 30)
+        spawn(sleep, 3000)
         sleep(0)
         print("main ends")
-        """,
-        timeout=10,
+        """
     )
 
     assert done.stdout == "main ends\n"

@@ -43,8 +43,10 @@ class Errand:
             self._future.set_exception(exc)
         self._future.add_done_callback(self._end)
 
-    def _end(self, _future: asyncio.Future[Any]) -> None:
+    def _end(self, future: asyncio.Future[Any]) -> None:
         self._is_done = True
+        if isinstance(getattr(future, "_exception", None), (KeyboardInterrupt, SystemExit)):
+            future.exception()  # it is in the main green thread: asyncio need not complain
         ticket = self._ticket
         if ticket is not None:
             wake(ticket)

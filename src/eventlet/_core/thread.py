@@ -46,6 +46,10 @@ __all__ = [
 _numbers = count(1)
 
 
+def _nothing(*_args: object, **_kwargs: object) -> None:
+    """What a thread has to call that has begun, or never will."""
+
+
 class SpawnedGreenlet(greenlet.greenlet):
     """A greenlet that the hub started: what `spawn_n` returns. It has no result."""
 
@@ -64,7 +68,7 @@ class SpawnedGreenlet(greenlet.greenlet):
     _scope: Any  # the innermost cancel scope; see `scope`
     _ticket: Ticket | None
     _place: Any  # what stands for it in every `corolocal.local`
-    _function: Callable[..., Any] | None
+    _function: Callable[..., Any]
 
     def __init__(
         self,
@@ -91,8 +95,8 @@ class SpawnedGreenlet(greenlet.greenlet):
         """Call the function; the hub reports what escapes."""
         try:
             function, args, kwargs = self._function, self._args, self._kwargs
-            self._function, self._args, self._kwargs = None, (), {}
-            result = None if function is None else function(*args, **kwargs)
+            self._function, self._args, self._kwargs = _nothing, (), {}
+            result = function(*args, **kwargs)
         except GreenletExit as exc:
             self._finish(exc)
             return exc
@@ -122,7 +126,7 @@ class SpawnedGreenlet(greenlet.greenlet):
                 self._hub.timers.note_cancelled()
             ticket.state |= SPENT
             ticket.thread = None
-        self._function, self._args, self._kwargs = None, (), {}
+        self._function, self._args, self._kwargs = _nothing, (), {}
         self._hub.threads.discard(self)
         # A greenlet that never ran dies at a throw, and control goes to its parent.
         self.parent = getcurrent()
@@ -181,10 +185,9 @@ class GreenThread(SpawnedGreenlet):
     def run(self, _start: object = None) -> Any:
         """Call the function, keep what comes of it, tell links and waiters."""
         function, args, kwargs = self._function, self._args, self._kwargs
-        self._function, self._args, self._kwargs = None, (), {}
+        self._function, self._args, self._kwargs = _nothing, (), {}
         try:
-            if function is not None:
-                self._value = function(*args, **kwargs)
+            self._value = function(*args, **kwargs)
         except BaseException as exc:
             # Links see the failed state too; the escape goes on to the hub afterwards.
             del function, args, kwargs

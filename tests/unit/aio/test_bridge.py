@@ -274,6 +274,34 @@ def test_the_process_ends_quietly_with_work_in_the_loop(run_isolated: Any) -> No
     assert (finished.stdout, finished.stderr) == ("cleaned up\n", "")
 
 
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "wait_for_awaitable(leave())",
+        "spawn(wait_for_awaitable, leave()).wait()",
+        "spawn_for_awaitable(leave()).wait()",
+    ],
+)
+def test_a_coroutine_that_exits_ends_the_process_without_a_complaint(
+    run_isolated: Any, wait: str
+) -> None:
+    finished = run_isolated(
+        f"""
+        import asyncio, sys
+        from eventlet.asyncio import spawn_for_awaitable, wait_for_awaitable
+        from eventlet.greenthread import spawn
+
+        async def leave():
+            await asyncio.sleep(0)
+            sys.exit(3)
+
+        {wait}
+        """,
+        expect_status=3,
+    )
+    assert finished.stderr == ""
+
+
 def test_a_forked_child_gets_a_loop_of_its_own(run_isolated: Any) -> None:
     finished = run_isolated(
         """
