@@ -29,6 +29,7 @@ from eventlet.wsgi import WSGI_LOCAL
 __all__ = ["WebSocketWSGI"]
 
 SWITCHING_PROTOCOLS: Final = 101
+FAILED_SECONDS: Final = 1.0  # for closing behind a handler that failed: its error waits for that
 
 _GONE = {errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN}
 """What a client that went away makes a socket raise."""
@@ -193,6 +194,7 @@ class WebSocketWSGI:
         except (Exception, Timeout) as exc:
             if exc is ws.failure:
                 _blame_client(exc, environ)
+            ws.close_timeout = min(ws.close_timeout, FAILED_SECONDS)
             ws.close((INTERNAL_ERROR, ""))
             raise
         ws.close()

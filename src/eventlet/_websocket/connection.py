@@ -61,6 +61,7 @@ DEFAULT_MAX_FRAME_LENGTH: Final = 8 << 20
 FRAGMENT_LENGTH: Final = 1 << 20
 CLOSE_SECONDS: Final = 5.0
 LINGER_SECONDS: Final = 1.0  # for the end of the stream, once all is said
+POLITE_LINGER_SECONDS: Final = 0.25  # behind a client's close frame: it may send nothing more
 RECEIVE_BYTES: Final = 65536
 
 _NOTHING_YET = (TimeoutError, BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -508,7 +509,9 @@ class RFC6455WebSocket(WebSocket):
             if not self.client and not is_tls(self.socket):
                 self.socket.shutdown(stdlib_socket.SHUT_WR)
             self._hear_out(deadline)
-            self._hang_up(min(deadline, monotonic() + LINGER_SECONDS))
+            is_polite = self._remote_close_data is not None and not self.client
+            seconds = POLITE_LINGER_SECONDS if is_polite else LINGER_SECONDS
+            self._hang_up(min(deadline, monotonic() + seconds))
         except (OSError, ValueError, FailedConnectionError):
             pass
         finally:

@@ -222,6 +222,16 @@ def test_what_a_handler_raises_goes_through_middleware() -> None:
     assert len(seen) == 1
 
 
+def test_the_error_of_a_handler_does_not_wait_for_a_peer_that_never_answers() -> None:
+    def fail(ws: RFC6455WebSocket) -> None:
+        ws.close_timeout = 600.0
+        raise Odd
+
+    with WebSite(fail) as site, site.open() as peer:
+        assert peer.frame() == Frame(FIN | CLOSE, b"\x03\xf3")
+        wait_until(lambda: "Odd" in site.log.text)
+
+
 # -- the server stops ---------------------------------------------------------------------------
 
 
