@@ -15,7 +15,15 @@ from eventlet.greenpool import GreenPile, GreenPool
 from eventlet.greenthread import sleep
 from eventlet.timeout import Timeout
 
-from tests.unit.server.site import Site, read_to_end, reset, wait_until
+from tests.unit.server.site import (
+    Site,
+    connect,
+    listen,
+    read_exactly,
+    read_to_end,
+    reset,
+    wait_until,
+)
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -382,7 +390,7 @@ def test_a_client_that_leaves_harms_nobody(
         sock = site.connect()
         sock.sendall(request_)
         if then:
-            assert sock.recv(len(then)) == then
+            assert read_exactly(sock, len(then)) == then
         leave(sock)
 
         with site.connect() as other:
@@ -410,9 +418,9 @@ def test_hooks_and_log_line_come_after_a_disconnect_too() -> None:
 
 
 def test_a_client_that_never_reads_is_given_up() -> None:
-    with Site(streaming, socket_timeout=0.05) as site:
-        sock = site.connect()
-        sock.sendall(GET)
+    listener = listen()
+    sock = connect(listener.getsockname(), GET)
+    with Site(streaming, listener, socket_timeout=0.05) as site:
         wait_until(lambda: "timed out" in site.log.text)
         sock.close()
 
@@ -420,8 +428,10 @@ def test_a_client_that_never_reads_is_given_up() -> None:
 
 
 def test_a_client_that_sends_no_body_is_answered_and_given_up() -> None:
-    with Site(reading, socket_timeout=0.05) as site:
-        raw = site.exchange(b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n", half_close=False)
+    listener = listen()
+    sock = connect(listener.getsockname(), b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n")
+    with Site(reading, listener, socket_timeout=0.05) as site, sock:
+        raw = read_to_end(sock)
 
     assert raw.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
     assert "Traceback" not in site.log.text

@@ -15,7 +15,7 @@ from eventlet._server.limits import Limits
 from eventlet.green import socket
 from eventlet.greenthread import sleep
 
-from tests.unit.server.site import Site, parse_replies, read_to_end, reset
+from tests.unit.server.site import Site, connect, listen, parse_replies, read_to_end, reset
 from tests.unit.server.test_request_cases import CASES, NEEDS_A_READER, idle_app, judge, post
 from tests.unit.server.test_request_cases import reading_app as echo_length
 
@@ -530,11 +530,13 @@ def test_a_slow_body_has_a_deadline() -> None:
 
 
 def test_idle_seconds_and_limits_hold() -> None:
-    with Site(echo, protocol=Adding, keepalive=0.05, limits=Limits(body_bytes=3)) as site:
-        with site.connect() as sock:
-            sock.sendall(GET)
-            raw = read_to_end(sock)
-        (refused,) = site.replies(b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody")
+    options: dict[str, Any] = {"keepalive": 0.05, "limits": Limits(body_bytes=3)}
+    listener = listen()
+    idle = connect(listener.getsockname(), GET)
+    large = connect(listener.getsockname(), b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody")
+    with Site(echo, listener, protocol=Adding, **options), idle, large:
+        raw = read_to_end(idle)
+        (refused,) = parse_replies(read_to_end(large))
 
     assert raw.startswith(b"HTTP/1.1 200")
     assert refused.status == 413
