@@ -21,7 +21,7 @@ from eventlet.green import ssl as green_ssl
 from eventlet.greenio import GreenSocket
 from eventlet.timeout import Timeout
 
-from tests.unit.server.site import PATIENCE, Reply, Site, listen, parse_replies, read_to_end
+from tests.unit.server.site import LONG, PATIENCE, Reply, Site, listen, parse_replies, read_to_end
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 BIG = os.urandom(1024) * 300
@@ -272,7 +272,7 @@ def test_a_client_that_leaves_in_the_midst_of_a_file(big: Path) -> None:
 
 def test_a_file_is_sent_with_patience(big: Path, sendfiles: list[int]) -> None:
     app = Files(lambda: big.open("rb"))
-    (reply,) = fetch(app, GET, limits=wsgi.Limits(write_timeout=5.0, idle_timeout=1.0))
+    (reply,) = fetch(app, GET, limits=wsgi.Limits(write_timeout=LONG, idle_timeout=PATIENCE))
 
     assert reply.body == BIG
     assert len(sendfiles) == 5
