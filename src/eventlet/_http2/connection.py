@@ -220,8 +220,13 @@ class _Connection:
             OSError: the connection failed.
         """
         while not self._is_over:
-            seconds = self._patience()
             late = TimeoutError()
+            seconds: float | None = 0.0
+            blame: ProtocolBroken | None = None
+            try:
+                seconds = self._patience()
+            except ProtocolBroken as exc:
+                blame = exc  # unless it is we who were held up: what is there has come in time
             try:
                 self._is_receiving = True
                 with Timeout(seconds, late):
@@ -230,6 +235,8 @@ class _Connection:
             except TimeoutError as exc:
                 if exc is not late:
                     raise
+                if blame is not None:
+                    raise blame from None
             finally:
                 self._is_receiving = False
         raise _Enough

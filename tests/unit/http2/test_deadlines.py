@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -9,13 +10,15 @@ from typing import Any
 import pytest
 from hyperframe.frame import HeadersFrame, PingFrame
 
+from eventlet._http2 import connection
 from eventlet._http2.frames import PREFACE, ErrorCode
 from eventlet._http2.guard import MAX_CONTINUATIONS
+from eventlet._unpatched import monotonic
 from eventlet.greenthread import kill, sleep, spawn
 from eventlet.timeout import Timeout
 from eventlet.wsgi import Limits
 
-from tests.unit.http2.peer import POST, Peer
+from tests.unit.http2.peer import GET, POST, Peer
 from tests.unit.http2.site import echo, hello, peer_of, site
 from tests.unit.server.site import read_to_end, wait_until
 
@@ -63,6 +66,20 @@ def test_pings_are_no_requests() -> None:
         sending(peer, PingFrame(0, bytes(8)).serialize()),
     ):
         assert peer.ending() == ErrorCode.NO_ERROR
+
+
+@pytest.mark.parametrize("limits", [Limits(idle_timeout=60), Limits(head_timeout=60)])
+def test_a_server_that_is_held_up_itself_blames_nobody(
+    monkeypatch: pytest.MonkeyPatch, limits: Limits
+) -> None:
+    """What was there when the server had time to look has come in time."""
+    monkeypatch.setattr(connection, "RECEIVE_BYTES", 17)  # a PING
+    with peer_of(hello, limits=limits) as peer:
+        peer.ping()
+        clock = itertools.count(monotonic(), 100.0)  # that passes from one look to the next
+        monkeypatch.setattr(connection, "monotonic", lambda: next(clock))
+        peer.send(PingFrame(0, bytes(8)), peer.head(1, (*GET, ("x-long", "a" * 50))))
+        assert peer.answer(1).body == b"hello"
 
 
 def test_a_number_in_keepalive_is_the_idle_time() -> None:
