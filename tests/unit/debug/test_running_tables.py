@@ -12,6 +12,7 @@ from eventlet._aio.hosted import close_hosted_loop
 from eventlet.event import Event
 from eventlet.greenthread import sleep, spawn
 from eventlet.hubs import get_hub
+from eventlet.timeout import Timeout
 
 
 def wait_for(event: Event) -> Any:
@@ -94,13 +95,24 @@ def test_without_a_loop_there_are_no_tasks() -> None:
     assert debug.format_asyncio_info() == "TASKS:"
 
 
+naps: list[int] = []
+
+
 async def nap() -> None:
+    naps.append(1)
     await asyncio.sleep(60)
 
 
+def wait_for_naps(count: int) -> None:
+    with Timeout(30):
+        while len(naps) < count:
+            sleep(0.001)
+
+
 def test_tasks_of_the_hosted_loop() -> None:
+    naps.clear()
     thread = green_asyncio.spawn_for_awaitable(nap())
-    sleep(0.01)
+    wait_for_naps(1)
     text = debug.format_asyncio_info()
     thread.kill()
     close_hosted_loop(get_hub())
@@ -115,8 +127,9 @@ def test_tasks_of_the_hosted_loop() -> None:
 
 
 def test_tasks_of_loops_in_green_threads() -> None:
+    naps.clear()
     threads = [spawn(green_asyncio.run, nap()) for _ in range(2)]
-    sleep(0.01)
+    wait_for_naps(2)
     text = debug.format_asyncio_info()
     for thread in threads:
         thread.kill()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from tests.isolated_runner import run_isolated
@@ -27,16 +32,29 @@ def test_an_expected_status_is_success() -> None:
     assert run_isolated("raise SystemExit(3)", expect_status=3).returncode == 3
 
 
-def test_a_script_that_hangs_is_ended_and_shows_its_stack() -> None:
+def test_a_script_that_hangs_is_ended_and_shows_its_stack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code = """
-        import time
+        import sys, time
         def stuck_here():
+            open(sys.argv[1], "w").close()
             time.sleep(60)
         stuck_here()
     """
+    told = tmp_path / "stuck"
+    os.mkfifo(told)
+    communicate = subprocess.Popen.communicate
 
+    def wait_until_stuck(process: Any, *args: Any, **options: Any) -> Any:
+        """Have its time begin when it is where it will be found."""
+        monkeypatch.undo()
+        told.read_bytes()
+        return communicate(process, *args, **options)
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", wait_until_stuck)
     with pytest.raises(AssertionError, match="stuck_here"):
-        run_isolated(code, timeout=0.5)
+        run_isolated(code, str(told), timeout=0.5)
 
 
 def test_the_package_and_the_tests_can_be_imported_there() -> None:

@@ -91,7 +91,7 @@ def test_a_parked_green_thread_is_shown_with_its_stack() -> None:
 def test_a_thread_that_ends_in_the_next_passes_is_no_leak(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(leaks, "GRACE_SECONDS", 5.0)
+    monkeypatch.setattr(leaks, "GRACE_SECONDS", 30.0)
     before = leaks.take_snapshot()
     hub = get_hub()
     hub.start(GreenThread(hub, hub.yield_))

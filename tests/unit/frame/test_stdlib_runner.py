@@ -59,8 +59,10 @@ def statuses(outcome: ModuleOutcome) -> dict[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.time_limit(60)
-def test_each_test_gets_one_status_whatever_it_does(sample: Path) -> None:
-    place = ("sampled", (str(sample), *sys.path), 1.5)
+def test_each_test_gets_one_status_whatever_it_does(
+    sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = ("sampled", (str(sample), *sys.path))
     control = run_module(
         "test_sample", Interpreter(sys.executable, False, *place), {}, sample / "control.log"
     )
@@ -76,6 +78,13 @@ def test_each_test_gets_one_status_whatever_it_does(sample: Path) -> None:
         "test_b_dies": "pass",
         "test_c_passes": "pass",
     }
+    # Only the one that is known to hang is not waited for: a busy machine is no hang.
+    patience = _ModuleRun.patience
+    monkeypatch.setattr(
+        _ModuleRun,
+        "patience",
+        lambda run, test: 1.5 if test.endswith("test_a_hangs") else patience(run, test),
+    )
     patched = run_module(
         "test_sample", Interpreter(sys.executable, True, *place), {}, sample / "patched.log"
     )
@@ -114,7 +123,7 @@ def test_ctrl_c_reaches_workers_also_of_a_runner_in_the_background(tmp_path: Pat
         ],
         cwd=ROOT,
         check=True,
-        timeout=30,
+        timeout=100,
     )
 
 

@@ -21,7 +21,7 @@ from tests.unit.parks.stage import Stage
 
 __all__ = ["Attempt", "Registered", "Tickets", "settle", "spin"]
 
-PATIENCE = 5.0  # seconds that anything here may take
+PATIENCE = 30.0  # seconds that anything here may take
 MANY = 50  # passes without an event
 CALL_FIELDS = 5  # of what `_thread_pool` queues
 Tickets = list[Ticket | None]

@@ -28,7 +28,7 @@ def differences_after(careless: Any) -> list[str]:
 
 
 def test_a_careful_call_leaves_nothing() -> None:
-    assert differences_after(partial(sleep, 5)) == []
+    assert differences_after(partial(sleep, 60)) == []
 
 
 def test_a_ticket_in_a_queue_is_found() -> None:
@@ -49,7 +49,7 @@ def test_a_descriptor_is_found() -> None:
 
     def park() -> None:
         opened.extend(os.pipe())
-        sleep(5)
+        sleep(60)
 
     assert len(differences_after(park)) == len(opened)
     for fd in opened:
@@ -61,7 +61,7 @@ def test_a_child_process_is_found() -> None:
 
     def park() -> None:
         children.append(os.posix_spawnp("true", ["true"], os.environ))
-        sleep(5)
+        sleep(60)
 
     found = differences_after(park)
     os.waitpid(children[0], 0)
@@ -73,7 +73,7 @@ def test_a_timer_is_found() -> None:
 
     def park() -> None:
         timers.append(get_hub().call_later(60, int))
-        sleep(5)
+        sleep(60)
 
     (found,) = differences_after(park)
     timers[0].cancel()
@@ -85,7 +85,7 @@ def test_an_open_scope_is_found() -> None:
 
     def park() -> None:
         scopes.append(CancelScope().__enter__())
-        sleep(5)
+        sleep(60)
 
     found = differences_after(park)
     get_hub().scopes -= 1

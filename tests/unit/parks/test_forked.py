@@ -14,7 +14,7 @@ FLAGS = ("-W", "error", "-W", "ignore:This process:DeprecationWarning")
 def test_a_forked_child_runs_no_waiting_call_and_the_parent_finishes_all(
     who: str, run_isolated: RunIsolated
 ) -> None:
-    result = run_isolated("parks_in_fork.py", who, "all", flags=FLAGS, timeout=30)
+    result = run_isolated("parks_in_fork.py", who, "all", flags=FLAGS, timeout=100)
 
     together = [park for park in PARKS.values() if not (park.alone or park.slow or park.yields)]
     assert result.stdout.split()[-1] == str(len(together))
@@ -25,7 +25,7 @@ def test_a_forked_child_runs_no_waiting_call_and_the_parent_finishes_all(
 def test_a_fork_beside_a_call_that_concerns_the_whole_process(
     name: str, run_isolated: RunIsolated
 ) -> None:
-    result = run_isolated("parks_in_fork.py", "main", name, flags=FLAGS, timeout=20)
+    result = run_isolated("parks_in_fork.py", "main", name, flags=FLAGS, timeout=100)
 
     assert result.stdout == "1\n"
     assert result.stderr == ""

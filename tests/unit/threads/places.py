@@ -12,7 +12,7 @@ from eventlet.greenthread import sleep, spawn
 
 from tests.unit.core.os_threads import start_os_thread
 
-PATIENCE = 10.0  # seconds; far beyond what any of this takes
+PATIENCE = 30.0  # seconds; far beyond what any of this takes
 
 
 class Call:

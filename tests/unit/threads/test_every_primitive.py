@@ -156,7 +156,7 @@ def test_trap8_a_permit_handed_over_while_the_os_thread_ends_is_not_doubled() ->
     taken: list[bool] = []
 
     def run() -> None:
-        get_hub().ready = ready
+        get_hub().ready = get_hub().announced = ready
         spawn(lambda: taken.append(semaphore.acquire()))
         is_over.wait()
 
