@@ -59,7 +59,10 @@ def refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., st
         (["good:app", "--bind=unix:"], "'unix:' has no path"),
         (["good:app", "--bind=unix:none/app.sock"], "unix:none/app.sock: No such file"),
         (["good:app", "--bind=unix:good.py"], "'good.py' is there and is no socket"),
-        (["good:app", "--bind=fd://77"], "descriptor 77 is no socket (Bad file descriptor)"),
+        (
+            ["good:app", "--bind=fd://987654"],
+            "descriptor 987654 is no socket (Bad file descriptor)",
+        ),
         (["good:app", "--bind=fd://0"], "descriptor 0 is no socket"),
         (["good:app", "--bind=fd://x"], "'fd://x' has no number"),
         (["good:app", "--bind=fd://"], "LISTEN_FDS and LISTEN_PID name none for this process"),
