@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import RunIsolated
 
 START = """
-    import signal, sys, threading, time
+    import os, signal, sys, threading, time
     import eventlet
     from eventlet import debug, hubs
 
@@ -23,21 +23,33 @@ START = """
         except RuntimeError as exc:
             return str(exc)
         return "nothing"
+
+    def watch_closely():
+        debug.hub_blocking_detection(True, 0.05)
+
+    def watch():
+        "On a busy machine anybody may take long: the detection is strict only around the hog."
+        debug.hub_blocking_detection(True, 600)
+
+    def hog(spin=spin):
+        try:
+            watch_closely()
+            eventlet.sleep(0)
+            spin(60)
+        finally:
+            watch()
 """
 
 
-@pytest.mark.parametrize("hog", ["spin(5)", "time.sleep(5)"])
-def test_a_hog_gets_the_error_in_its_own_frame(hog: str, run_isolated: RunIsolated) -> None:
+@pytest.mark.parametrize("how", ["spin", "time.sleep"])
+def test_a_hog_gets_the_error_in_its_own_frame(how: str, run_isolated: RunIsolated) -> None:
     done = run_isolated(
         START
         + f"""
-    def hog():
-        {hog}
-
-    debug.hub_blocking_detection(True, 0.05)
+    watch()
     began = time.monotonic()
-    print(eventlet.spawn(caught, hog).wait())
-    assert time.monotonic() - began < 2
+    print(eventlet.spawn(caught, hog, {how}).wait())
+    assert time.monotonic() - began < 20
     debug.hub_blocking_detection(False)
     """
     )
@@ -49,8 +61,8 @@ def test_the_error_ends_a_hog_that_does_not_catch_it(run_isolated: RunIsolated) 
     done = run_isolated(
         START
         + """
-    debug.hub_blocking_detection(True, 0.05)
-    thread = eventlet.spawn(spin, 5)
+    watch()
+    thread = eventlet.spawn(hog)
     print(caught(thread.wait))
     """
     )
@@ -65,10 +77,16 @@ def test_the_main_green_thread_and_callbacks_of_the_hub_can_be_hogs(
     done = run_isolated(
         START
         + """
-    debug.hub_blocking_detection(True, 0.05)
-    eventlet.sleep(0)
-    print(caught(spin, 5))
-    hubs.get_hub().call_soon(spin, 5)
+    def callback():
+        try:
+            spin(60)
+        finally:
+            watch()
+
+    watch()
+    print(caught(hog))
+    hubs.get_hub().call_soon(callback)
+    watch_closely()
     eventlet.sleep(0.01)
     print("alive")
     """
@@ -83,20 +101,39 @@ def test_waiting_and_taking_turns_is_no_hog(run_isolated: RunIsolated) -> None:
     done = run_isolated(
         START
         + """
+    from eventlet._debug import hogs
+
+    now = [1000.0]  # a clock moved by hand
+    hogs.monotonic = lambda: now[0]
+
+    def run_for(seconds):
+        now[0] += seconds
+        os.kill(os.getpid(), signal.SIGALRM)
+
     def turns():
         for _ in range(20):
-            spin(0.02)
+            run_for(60)
             eventlet.sleep(0)
 
-    debug.hub_blocking_detection(True, 0.2)
+    def signal_while_all_wait():
+        while not hub.asleep:
+            time.sleep(0.001)
+        run_for(1000)
+        waited.append(True)
+
+    debug.hub_blocking_detection(True, 100)
+    hub, waited = hubs.get_hub(), []
     threads = [eventlet.spawn(turns) for _ in range(2)]
     for thread in threads:
         thread.wait()
-    eventlet.sleep(0.5)
+    threading.Thread(target=signal_while_all_wait).start()
+    while not waited:
+        eventlet.sleep(0.5)
     print("no alarm")
+    print(caught(run_for, 101))
     """
     )
-    assert done.stdout == "no alarm\n"
+    assert done.stdout.startswith("no alarm\nBlocking detector ALARMED")
     assert done.stderr == ""
 
 
@@ -126,10 +163,10 @@ def test_every_poller_gets_its_poll_back(hub: str, run_isolated: RunIsolated) ->
     hubs.use_hub({hub!r})
     poller = hubs.get_hub().poller
     before = poller.poll
-    debug.hub_blocking_detection(True, 0.05)
+    watch()
     eventlet.sleep(0)
     assert poller.poll != before
-    assert "ALARMED" in caught(spin, 5)
+    assert "ALARMED" in caught(hog)
     debug.hub_blocking_detection(False)
     assert poller.poll == before
     """
@@ -141,9 +178,7 @@ def test_the_resolution_can_be_changed(run_isolated: RunIsolated) -> None:
         START
         + """
     debug.hub_blocking_detection(True, 30)
-    debug.hub_blocking_detection(True, 0.05)
-    eventlet.sleep(0)
-    assert "0.05" in caught(spin, 5)
+    assert "0.05" in caught(hog)
     """
     )
 
@@ -161,12 +196,13 @@ def test_handler_and_alarm_of_the_program_work_on_and_come_back(
     signal.signal(signal.SIGALRM, handler)
     began = time.monotonic()
     signal.setitimer(signal.ITIMER_REAL, 0.1, 0.05)
-    debug.hub_blocking_detection(True, 5)
-    eventlet.sleep(0.22)
-    assert 2 <= len(heard) <= 3, heard
+    debug.hub_blocking_detection(True, 60)
+    for wait in eventlet.sleep, spin:
+        before = len(heard)
+        while len(heard) < before + 2:
+            wait(0.01)
+        assert len(heard) <= (time.monotonic() - began) / 0.05, heard
     assert heard[0] - began > 0.09
-    spin(0.15)
-    assert 4 <= len(heard) <= 6, heard
     debug.hub_blocking_detection(False)
     assert signal.getsignal(signal.SIGALRM) is handler
     left, interval = signal.getitimer(signal.ITIMER_REAL)
@@ -175,12 +211,11 @@ def test_handler_and_alarm_of_the_program_work_on_and_come_back(
 
     heard.clear()
     signal.alarm(60)
-    debug.hub_blocking_detection(True, 0.05)
-    eventlet.sleep(0)
-    assert "ALARMED" in caught(spin, 5)
+    watch()
+    assert "ALARMED" in caught(hog)
     assert not heard
     debug.hub_blocking_detection(False)
-    assert 50 < signal.alarm(0) <= 60
+    assert 20 < signal.alarm(0) <= 60
     """
     )
 
@@ -190,8 +225,8 @@ def test_an_alarm_without_a_handler_still_ends_the_program(run_isolated: RunIsol
         START
         + """
     signal.setitimer(signal.ITIMER_REAL, 0.1)
-    debug.hub_blocking_detection(True, 5)
-    eventlet.sleep(5)
+    debug.hub_blocking_detection(True, 60)
+    eventlet.sleep(60)
     """,
         expect_status=-14,
     )
@@ -239,24 +274,21 @@ def test_a_new_hub_a_rebuilt_one_and_a_forked_child_are_watched(
     done = run_isolated(
         START
         + """
-    import os
-    debug.hub_blocking_detection(True, 0.05)
+    watch()
     eventlet.sleep(0)
 
     hubs.use_hub("poll")
-    eventlet.sleep(0)
-    assert "ALARMED" in caught(spin, 5)
+    assert "ALARMED" in caught(hog)
 
     hub = hubs.get_hub()
     ended = hub.greenlet
     hub.abort(wait=True)
-    assert "ALARMED" in eventlet.spawn(caught, spin, 5).wait()
+    assert "ALARMED" in eventlet.spawn(caught, hog).wait()
     assert hub.greenlet is not ended
 
     pid = os.fork()
     if not pid:
-        eventlet.sleep(0)
-        found = "ALARMED" in caught(spin, 5)
+        found = "ALARMED" in caught(hog)
         eventlet.sleep(0.2)
         os._exit(0 if found else 1)
     debug.hub_blocking_detection(False)
@@ -280,7 +312,7 @@ def test_what_runs_between_passes_of_another_loop_is_not_ours(run_isolated: RunI
         await to_green(eventlet.sleep, 0.01)
         spin(0.2)                       # the loop's own affair
         await asyncio.sleep(0.2)        # nor is its waiting
-        print(await to_green(caught, spin, 5))
+        print(await to_green(caught, spin, 60))
         debug.hub_blocking_detection(False)
 
     asyncio.run(main())
@@ -298,7 +330,7 @@ def test_a_tracer_that_greenlet_dropped_comes_back(run_isolated: RunIsolated) ->
     debug.hub_blocking_detection(True, 0.05)
     eventlet.sleep(0)
     greenlet.settrace(None)
-    assert "ALARMED" in caught(spin, 5)
+    assert "ALARMED" in caught(spin, 60)
     assert greenlet.gettrace() is not None
     """
     )
