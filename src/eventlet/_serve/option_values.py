@@ -13,6 +13,7 @@ from typing import Any
 __all__ = [
     "Reader",
     "count",
+    "grace",
     "line_format",
     "mode",
     "seconds",
@@ -62,6 +63,14 @@ def seconds(may_be_none: bool) -> Reader:
         return float(number)
 
     return read
+
+
+def grace(value: Any) -> float:
+    """Read a duration that may be 0: at once."""
+    number = _number(value)
+    if number is None or not 0 <= number < float("inf"):
+        raise ValueError(f"{value!r} is not a number of seconds, or 0 for at once")
+    return float(number)
 
 
 def watch(value: Any) -> float | None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from eventlet._serve.option_values import (
     Reader,
     count,
+    grace,
     line_format,
     mode,
     seconds,
@@ -81,7 +82,7 @@ class Settings:
     workers: int = _option(1, workers, "N", "processes that serve; auto: one for each processor")
     max_connections: int = _option(1024, count(1), "N", "connections at once, in each worker")
     grace: float = _option(
-        30.0, seconds(False), "SECONDS", "for requests in flight when a worker ends"
+        30.0, grace, "SECONDS", "for requests in flight when a worker ends; 0: none"
     )
     ready_timeout: float = _option(
         60.0, seconds(False), "SECONDS", "until a new worker has to serve"

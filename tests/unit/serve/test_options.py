@@ -6,6 +6,7 @@ import argparse
 
 import pytest
 
+from eventlet._serve.option_values import grace
 from eventlet._serve.settings import Settings, add_arguments, options
 
 from tests.isolated_runner import ROOT
@@ -49,3 +50,14 @@ def test_every_option_is_in_the_help_and_in_the_documentation(
         if option.name != "app":
             assert f"--{option.name}" in shown
             assert f"--{option.name}" in page
+
+
+def test_there_may_be_no_grace_at_all() -> None:
+    assert grace("0") == 0.0
+    assert grace(2) == 2.0
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "inf", "none", "", True, None])
+def test_a_grace_is_a_number_of_seconds(value: object) -> None:
+    with pytest.raises(ValueError, match="or 0 for at once"):
+        grace(value)

@@ -115,7 +115,7 @@ def test_a_refusal_is_an_object_where_all_is_json(tmp_path: Path) -> None:
         (["--socket-mode=rw"], "--socket-mode: 'rw' is not a text of three octal digits"),
         (["--socket-mode=888"], "--socket-mode: '888' is not a text of three octal digits"),
         (["--workers=two"], "--workers: 'two' is not a whole number"),
-        (["--grace=-1"], "--grace: '-1' is not a number of seconds above 0"),
+        (["--grace=-1"], "--grace: '-1' is not a number of seconds, or 0 for at once"),
         (["--grace=nan"], "--grace: 'nan' is not a number of seconds"),
         (["--log-format=%(nobody)s"], "--log-format: '%(nobody)s' is neither json nor"),
         (["--log-format=jsn"], "--log-format: 'jsn' is neither json nor"),
