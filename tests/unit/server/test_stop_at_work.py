@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import struct
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,15 @@ import pytest
 from eventlet import wsgi
 from eventlet._core.scope import CancelScope
 from eventlet._server import listener as listening
+from eventlet._server.activity import LAST_SECONDS
 from eventlet._unpatched import monotonic
 from eventlet.greenio import GreenSocket
 from eventlet.greenpool import GreenPool
 from eventlet.greenthread import sleep, spawn
 
+from tests.unit.server.clock import Clock
 from tests.unit.server.site import (
+    LONG,
     PATIENCE,
     Lines,
     listen,
@@ -26,6 +31,7 @@ from tests.unit.server.site import (
     read_until,
     reset,
     wait_until,
+    wait_until_read,
 )
 from tests.unit.server.test_stop import Gate, Stoppable
 
@@ -55,13 +61,38 @@ def protocol(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
+class Served:
+    """Says hello, and keeps the sockets on which it did."""
+
+    def __init__(self) -> None:
+        self.socks: list[GreenSocket] = []
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        self.socks.append(environ["eventlet.input"].get_socket())
+        return hello(environ, start_response)
+
+
+def wait_for_backlog(listener: GreenSocket, count: int) -> None:
+    """Let nobody run until so many connections wait to be accepted, where the kernel tells."""
+    deadline = monotonic() + PATIENCE
+    while sys.platform == "linux":
+        info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 28)
+        if struct.unpack("I", info[24:])[0] >= count:  # of a listening socket, its backlog
+            return
+        assert monotonic() < deadline
+
+
 def ask(sock: GreenSocket) -> None:
     sock.sendall(GET)
     read_until(sock, b"hello")
 
 
+@pytest.mark.usefixtures("long_moments")
 @pytest.mark.parametrize("app", [hello, writes])
-def test_who_was_answered_just_now_may_ask_once_more(protocol: Any, app: Any) -> None:
+def test_who_was_answered_just_now_may_ask_once_more(
+    protocol: Any, app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eventlet._server.closing.LINGER_SECONDS", LONG)
     with Stoppable(app, protocol=protocol) as site, site.connect() as sock:
         ask(sock)
         site.server.stop()
@@ -69,13 +100,12 @@ def test_who_was_answered_just_now_may_ask_once_more(protocol: Any, app: Any) ->
         sock.sendall(GET)
         (reply,) = parse_replies(read_to_end(sock))
         sock.close()
-        began = monotonic()
         site.wait()
 
     assert (reply.body, reply.headers["Connection"]) == (b"hello", "close")
-    assert monotonic() - began < PATIENCE / 20
 
 
+@pytest.mark.usefixtures("long_moments")
 def test_clients_of_a_unix_socket_may_ask_once_more_too(tmp_path: Path) -> None:
     listener = listen(socket.AF_UNIX, str(tmp_path / "socket"))
     with Stoppable(hello, listener) as site, site.connect() as sock:
@@ -88,6 +118,7 @@ def test_clients_of_a_unix_socket_may_ask_once_more_too(tmp_path: Path) -> None:
     assert reply.headers["Connection"] == "close"
 
 
+@pytest.mark.usefixtures("long_moments")
 def test_who_does_not_ask_within_a_moment_is_closed(
     protocol: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,9 +131,10 @@ def test_who_does_not_ask_within_a_moment_is_closed(
         took = monotonic() - began
         site.wait()
 
-    assert 0.08 < took < PATIENCE / 10
+    assert took > 0.08
 
 
+@pytest.mark.usefixtures("long_moments")
 def test_a_grace_shorter_than_the_moment_rules() -> None:
     with Stoppable(hello) as site, site.connect() as sock:
         ask(sock)
@@ -112,49 +144,44 @@ def test_a_grace_shorter_than_the_moment_rules() -> None:
         took = monotonic() - began
         assert read_to_end(sock) == b""
 
-    assert 0.08 < took < 0.6
+    assert took > 0.08
     assert "killed" not in site.log.text  # it served nothing
 
 
+@pytest.mark.usefixtures("long_moments")
 def test_a_stop_without_grace_ends_a_moment_that_has_begun() -> None:
     with Stoppable(hello) as site, site.connect() as sock:
         ask(sock)
-        began = monotonic()
         site.server.stop()
-        sleep(0.02)
+        wait_until(lambda: site.listener.fileno() == -1)
         site.server.stop(0)
         site.wait()
 
-    assert monotonic() - began < 0.6
 
-
+@pytest.mark.usefixtures("long_moments")
 def test_long_idle_clients_do_not_hold_up_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     with Stoppable(hello) as site:
         socks = [site.connect() for _ in range(20)]
         for sock in socks:
             ask(sock)
         monkeypatch.setattr(listening, "YOUNG_SECONDS", 0.0)
-        began = monotonic()
         site.server.stop()
         site.wait()
-        took = monotonic() - began
         assert [sock.recv(1) for sock in socks] == [b""] * 20
         for sock in socks:
             sock.close()
 
-    assert took < 0.5
 
-
-def test_who_has_begun_to_ask_may_finish(protocol: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_has_begun_to_ask_may_finish(protocol: Any, clock: Clock) -> None:
     """The beginning was read already, so nothing of it waits in the kernel."""
-    with Stoppable(hello, protocol=protocol) as site, site.connect() as sock:
+    served = Served()
+    with Stoppable(served, protocol=protocol) as site, clock, site.connect() as sock:
         ask(sock)
-        sleep(0.15)
+        clock.advance(listening.YOUNG_SECONDS + 0.1)
         sock.sendall(GET[:9])
-        sleep(0.02)
-        monkeypatch.setattr(listening, "YOUNG_SECONDS", 0.1)
+        wait_until_read(served.socks[0])
         site.server.stop()
-        sleep(0.02)
+        clock.wait_until(lambda: site.listener.fileno() == -1)
         sock.sendall(GET[9:])
         (reply,) = parse_replies(read_to_end(sock))
 
@@ -162,21 +189,24 @@ def test_who_has_begun_to_ask_may_finish(protocol: Any, monkeypatch: pytest.Monk
 
 
 def test_who_begins_to_ask_just_before_the_end_of_the_moment_may_finish(
-    protocol: Any, monkeypatch: pytest.MonkeyPatch
+    protocol: Any, clock: Clock
 ) -> None:
-    monkeypatch.setattr(listening, "LAST_SECONDS", 0.2)
-    with Stoppable(hello, protocol=protocol) as site, site.connect() as sock:
+    served = Served()
+    with Stoppable(served, protocol=protocol) as site, clock, site.connect() as sock:
         ask(sock)
         site.server.stop()
-        sleep(0.12)
+        clock.wait_until(lambda: site.listener.fileno() == -1)
+        clock.advance(0.6 * LAST_SECONDS)
         sock.sendall(GET[:9])
-        sleep(0.12)
+        wait_until_read(served.socks[0])
+        clock.advance(0.6 * LAST_SECONDS)
         sock.sendall(GET[9:])
         (reply,) = parse_replies(read_to_end(sock))
 
     assert reply.body == b"hello"
 
 
+@pytest.mark.usefixtures("long_moments")
 def test_a_promise_to_keep_the_connection_holds_for_one_request(protocol: Any) -> None:
     """The head was sent before the stop, without `Connection: close`."""
     gate = Gate()
@@ -191,7 +221,7 @@ def test_a_promise_to_keep_the_connection_holds_for_one_request(protocol: Any) -
         wait_until(lambda: gate.waiting == 1)
         read_until(sock, b"hel")
         site.server.stop()
-        sleep(0.01)
+        wait_until(lambda: site.listener.fileno() == -1)
         gate.is_open = True
         read_until(sock, b"lo")
         sleep(0.02)
@@ -203,6 +233,7 @@ def test_a_promise_to_keep_the_connection_holds_for_one_request(protocol: Any) -
     assert (reply.body, reply.headers["Connection"]) == (b"hello", "close")
 
 
+@pytest.mark.usefixtures("long_moments")
 def test_a_promise_nobody_uses_holds_up_nothing_for_long(
     protocol: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,17 +249,16 @@ def test_a_promise_nobody_uses_holds_up_nothing_for_long(
         sock.sendall(GET)
         read_until(sock, b"hello")
         site.server.stop()
-        sleep(0.01)
+        wait_until(lambda: site.listener.fileno() == -1)
         gate.is_open = True
-        began = monotonic()
         assert read_to_end(sock) == b""
 
-    assert monotonic() - began < 0.8
 
-
+@pytest.mark.usefixtures("long_moments")
 def test_who_is_connected_but_not_accepted_yet_is_answered() -> None:
     with Stoppable(hello) as site:
         socks = [socket.create_connection(site.address) for _ in range(20)]
+        wait_for_backlog(site.listener, 20)
         site.server.stop()
         wait_until(lambda: site.listener.fileno() == -1)
         for sock in socks:
@@ -288,6 +318,7 @@ def test_a_cancelled_scope_and_a_stop_at_once_still_wait_for_requests() -> None:
     assert "do not end" not in log.text
 
 
+@pytest.mark.usefixtures("long_moments")
 def test_requests_of_clients_at_work_survive_one_server_after_another() -> None:
     """Kept connections, asked on again and again: none is closed without having been told."""
     listener = listen()
@@ -311,18 +342,20 @@ def test_requests_of_clients_at_work_survive_one_server_after_another() -> None:
         if sock is not None:
             reset(sock)
 
+    def wait_for_answers(count: int) -> None:
+        wait_until(lambda: answers.count("keep") >= count)
+
     pool = GreenPool()
     clients = [pool.spawn(client) for _ in range(10)]
-    for _ in range(10):
+    for i in range(1, 11):
         with Stoppable(hello, listener.dup()) as site:
-            sleep(0.03)
+            wait_for_answers(20 * i)
             site.server.stop()
-            sleep(0.01)
+            site.wait()
     with Stoppable(hello, listener.dup()):
         is_over = True
         for each in clients:
             each.wait()
     listener.close()
 
-    assert answers.count("keep") > 100
     assert answers.count("close") >= 10
