@@ -55,6 +55,13 @@ def run_outer(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     sleep(0)  # the loop is closed: the hub runs by itself again
 
 
+async def until(is_true: Callable[[], bool]) -> None:
+    """Let the loop run until something is true."""
+    async with asyncio.timeout(30):
+        for _ in iter(is_true, True):
+            await asyncio.sleep(0.005)
+
+
 def sleep_and_give(value: Any, seconds: float = 0.001) -> Any:
     sleep(seconds)
     return value
@@ -70,7 +77,7 @@ def test_green_threads_run_while_the_loop_waits(run_outer: Callable[..., Any]) -
 
     async def main() -> None:
         spawn(tick)
-        await asyncio.sleep(0.1)
+        await until(lambda: len(ticks) == 5)
 
     run_outer(main())
 
@@ -108,7 +115,7 @@ def test_trap5_a_shorter_timer_moves_the_appointment(run_outer: Callable[..., An
         late = spawn_after(60, log.append, "late")
         await asyncio.sleep(0.005)
         spawn_after(0.002, log.append, "early")
-        await asyncio.sleep(0.05)
+        await until(lambda: bool(log))
         late.kill()
         return log
 
@@ -119,7 +126,7 @@ def test_other_os_threads_wake_green_threads(run_outer: Callable[..., Any]) -> N
     async def main() -> Any:
         event = Event()
         threading.Timer(0.01, event.send, ["from outside"]).start()
-        return await asyncio.wait_for(to_green(event.wait), 5)
+        return await asyncio.wait_for(to_green(event.wait), 30)
 
     assert run_outer(main()) == "from outside"
 
@@ -130,7 +137,7 @@ def test_trap5_signal_handlers_wake_green_threads(run_outer: Callable[..., Any])
         before = signal.signal(signal.SIGUSR1, lambda *_: event.send("signal"))
         threading.Timer(0.02, os.kill, [os.getpid(), signal.SIGUSR1]).start()
         try:
-            return await asyncio.wait_for(to_green(event.wait), 5)
+            return await asyncio.wait_for(to_green(event.wait), 30)
         finally:
             signal.signal(signal.SIGUSR1, before)
 
@@ -207,7 +214,7 @@ def test_exceptions_of_unwatched_green_threads_are_reported(
 ) -> None:
     async def main() -> str:
         spawn(int, "no number")
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.02)
         return "the loop goes on"
 
     assert run_outer(main()) == "the loop goes on"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import pytest
 from greenlet import GreenletExit
 
+from eventlet._core.current import get_hub
 from eventlet.asyncio import (
     attach,
     loop_of,
@@ -23,6 +25,8 @@ from eventlet.event import Event
 from eventlet.greenthread import kill, sleep, spawn
 from eventlet.timeout import Timeout
 
+LONG = 30.0  # seconds that nothing takes unless it hangs
+
 place: ContextVar[str] = ContextVar("place", default="nowhere")
 
 
@@ -31,14 +35,44 @@ class Sleeper:
 
     def __init__(self) -> None:
         self.log: list[str] = []
+        self.when_started: Callable[[], object] = lambda: None
 
     async def __call__(self) -> None:
         self.log.append("started")
+        self.when_started()
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
             self.log.append("cancelled")
             raise
+
+
+def until(is_true: Callable[[], bool]) -> None:
+    with Timeout(LONG):
+        while not is_true():
+            sleep(0.001)
+
+
+async def until_true(is_true: Callable[[], bool]) -> None:
+    """Let the loop run until something is true."""
+    async with asyncio.timeout(LONG):
+        for _ in iter(is_true, True):
+            await asyncio.sleep(0.005)
+
+
+@contextmanager
+def clock_ahead() -> Iterator[Callable[[], None]]:
+    """Hand out what lets the hub's clock go forward by an hour."""
+    hub = get_hub()
+    before = hub.clock
+
+    def go_ahead() -> None:
+        hub.clock = lambda: before() + 3600
+
+    try:
+        yield go_ahead
+    finally:
+        hub.clock = before
 
 
 async def give(value: Any, seconds: float = 0.0) -> Any:
@@ -97,7 +131,7 @@ def test_other_green_threads_run_meanwhile() -> None:
         log.append("green")
 
     spawn(work)
-    wait_for_awaitable(give(None, 0.02))
+    wait_for_awaitable(until_true(lambda: bool(log)))
 
     assert log == ["green"]
 
@@ -120,9 +154,9 @@ def test_all_of_one_os_thread_share_one_loop() -> None:
 def test_timeout_cancels_the_coroutine() -> None:
     sleeper = Sleeper()
 
-    with pytest.raises(TimeoutError):
-        wait_for_awaitable(sleeper(), timeout=0.005)
-    sleep(0.001)
+    with clock_ahead() as sleeper.when_started, pytest.raises(TimeoutError):
+        wait_for_awaitable(sleeper(), timeout=1000)
+    until(lambda: len(sleeper.log) == 2)
 
     assert sleeper.log == ["started", "cancelled"]
 
@@ -130,9 +164,9 @@ def test_timeout_cancels_the_coroutine() -> None:
 def test_eventlets_timeout_cancels_the_coroutine() -> None:
     sleeper = Sleeper()
 
-    with pytest.raises(Timeout), Timeout(0.005):
+    with clock_ahead() as sleeper.when_started, pytest.raises(Timeout), Timeout(1000):
         wait_for_awaitable(sleeper())
-    sleep(0.001)
+    until(lambda: len(sleeper.log) == 2)
 
     assert sleeper.log == ["started", "cancelled"]
 
@@ -140,10 +174,10 @@ def test_eventlets_timeout_cancels_the_coroutine() -> None:
 def test_killing_the_green_thread_cancels_the_coroutine() -> None:
     sleeper = Sleeper()
     thread = spawn_for_awaitable(sleeper())
-    sleep(0.002)
+    until(lambda: bool(sleeper.log))
 
     thread.kill()
-    sleep(0.001)
+    until(lambda: len(sleeper.log) == 2)
 
     assert sleeper.log == ["started", "cancelled"]
     with pytest.raises(GreenletExit):
@@ -155,7 +189,7 @@ def test_killing_the_green_thread_before_it_starts_cancels_the_coroutine() -> No
     thread = spawn_for_awaitable(sleeper())
 
     thread.kill()
-    sleep(0.002)
+    until(lambda: not asyncio.all_tasks(loop_of()))
 
     assert sleeper.log in ([], ["started", "cancelled"])
     assert thread.dead
@@ -353,15 +387,16 @@ def test_to_green_runs_functions_that_wait(run_main: Callable[..., Any]) -> None
 
 @RUNNERS
 def test_the_loop_runs_while_a_green_thread_waits(run_main: Callable[..., Any]) -> None:
-    async def main() -> int:
-        ticks = 0
-        work = asyncio.ensure_future(to_green(sleep, 0.03))
-        while not work.done():
+    async def main() -> bool:
+        event = Event()
+        work = asyncio.ensure_future(to_green(event.wait))
+        for _ in range(5):
             await asyncio.sleep(0.001)
-            ticks += 1
-        return ticks
+        is_waiting = not work.done()
+        event.send("sent")
+        return is_waiting and await work == "sent"
 
-    assert run_main(main()) > 3
+    assert run_main(main())
 
 
 @RUNNERS
@@ -387,6 +422,7 @@ def test_cancelling_the_await_kills_the_green_thread_and_waits_for_it(
     log: list[str] = []
 
     def work() -> None:
+        log.append("started")
         try:
             sleep(60)
         except GreenletExit:
@@ -397,7 +433,7 @@ def test_cancelling_the_await_kills_the_green_thread_and_waits_for_it(
 
     async def main() -> bool:
         task = asyncio.ensure_future(to_green(work))
-        await asyncio.sleep(0.002)
+        await until_true(lambda: bool(log))
         task.cancel()
         try:
             await task
@@ -406,7 +442,7 @@ def test_cancelling_the_await_kills_the_green_thread_and_waits_for_it(
         return task.cancelled()
 
     assert run_main(main())
-    assert log == ["killed", "cleaned up", "cancelled"]
+    assert log == ["started", "killed", "cleaned up", "cancelled"]
 
 
 @RUNNERS
@@ -435,7 +471,7 @@ def test_a_cancellation_that_comes_too_late_for_the_green_thread_is_not_lost(
         event.send()
         if when == "before it goes on":
             task.cancel()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONG):
             await asyncio.wait({task})
         return task.cancelled()
 

@@ -25,7 +25,7 @@ def output_of() -> Callable[[str], Any]:
 
     @cache
     def run(kind: str) -> Any:
-        return run_isolated("asyncio_features.py", kind, timeout=60)
+        return run_isolated("asyncio_features.py", kind, timeout=100)
 
     return run
 
@@ -52,21 +52,23 @@ TWO_LOOPS = """
 
     async def hear(sig, heard, end):
         asyncio.get_running_loop().add_signal_handler(sig, heard.append, 1)
+        installed.append(sig)
         while not end:
             await asyncio.sleep(0.001)
 
     def send(sig, heard):
         os.kill(os.getpid(), sig)
-        with eventlet.Timeout(5):
+        with eventlet.Timeout(30):
             while not heard:
                 eventlet.sleep(0.001)
         heard.clear()
 
-    loops = []
+    loops, installed = [], []
     for sig in (signal.SIGUSR1, signal.SIGUSR2):
         heard, end = [], []
         thread = eventlet.spawn(asyncio.run, hear(sig, heard, end))
-        eventlet.sleep(0.01)
+        while sig not in installed:
+            eventlet.sleep(0.001)
         send(sig, heard)
         loops.append((sig, heard, end, thread))
 
@@ -108,6 +110,7 @@ CTRL_C = """
 
     async def forever():
         try:
+            eventlet.spawn_after(0.01, os.kill, os.getpid(), signal.SIGINT)
             await asyncio.sleep(600)
         finally:
             print("cleaned up", flush=True)
@@ -116,7 +119,6 @@ CTRL_C = """
     eventlet.spawn(asyncio.run, handle(signal.SIGINT)).wait()
     spinner = eventlet.spawn(spin)
     for _ in range(3):
-        eventlet.spawn_after(0.01, os.kill, os.getpid(), signal.SIGINT)
         try:
             asyncio.run(forever())
         except KeyboardInterrupt:
@@ -138,15 +140,22 @@ def test_trap16_ctrl_c_reaches_the_main_green_thread_after_loops_that_handled_it
 BLOCKING = """
     import eventlet
     eventlet.monkey_patch()
-    import asyncio, ctypes, threading
+    import asyncio, ctypes, os, threading
     from eventlet import tpool
     from eventlet.asyncio import to_green
     from tests.unit.aio.clients import Heartbeat
 
-    usleep = ctypes.CDLL(None).usleep  # blocks the OS thread that calls it
+    read = ctypes.CDLL(None).read  # blocks the OS thread that calls it
+    near, far = os.pipe()
+
+    def write_after_some_beats():
+        while heart.beats <= 10:
+            eventlet.sleep(0.001)
+        os.write(far, b"x")
 
     async def by_tpool():
-        await to_green(tpool.execute, usleep, 200_000)
+        eventlet.spawn(write_after_some_beats)
+        assert await to_green(tpool.execute, read, near, ctypes.create_string_buffer(1), 1) == 1
 
     async def by_to_thread():
         def here():

@@ -122,7 +122,8 @@ def test_a_killed_host_cancels_its_tasks_and_closes_its_loop() -> None:
             log.append("ended")
 
     thread = spawn(run, main())
-    sleep(0.005)
+    while not log:
+        sleep(0.001)
     thread.kill()
 
     assert log[1:] == ["ended"]
@@ -176,7 +177,7 @@ async def hear(sig: signal.Signals, times: int = 1) -> list[str]:
     for _ in range(times):
         await asyncio.sleep(0.002)
         os.kill(os.getpid(), sig)
-    await asyncio.wait_for(done.wait(), 5)
+    await asyncio.wait_for(done.wait(), 30)
     assert loop.remove_signal_handler(sig)
     assert not loop.remove_signal_handler(sig)
     return heard
@@ -237,11 +238,11 @@ def test_ctrl_c_ends_a_program_that_runs_a_loop(run_isolated: Any) -> None:
 
         async def main():
             try:
+                eventlet.spawn_after(0.05, os.kill, os.getpid(), signal.SIGINT)
                 await asyncio.sleep(60)
             finally:
                 print("cleaned up", flush=True)
 
-        eventlet.spawn_after(0.05, os.kill, os.getpid(), signal.SIGINT)
         run(main())
         """,
         expect_status=-signal.SIGINT,
@@ -299,7 +300,7 @@ PATCHED = """
     threads = [eventlet.spawn(asyncio.run, main(n)) for n in range(3)]
     assert [thread.wait() for thread in threads] == [0, 1, 2]
     assert asyncio.run(main(4)) == 4
-    assert len(ticks) > 20, len(ticks)
+    assert len(ticks) > 5, len(ticks)
 
     from eventlet.asyncio import wait_for_awaitable, run
     assert wait_for_awaitable(main(5)) == 5
@@ -313,6 +314,6 @@ PATCHED = """
 
 
 def test_patched_programs_run_loops_anywhere(run_isolated: Any) -> None:
-    finished = run_isolated(PATCHED, timeout=60)
+    finished = run_isolated(PATCHED, timeout=100)
 
     assert (finished.stdout, finished.stderr) == ("well\n", "")
