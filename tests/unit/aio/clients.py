@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 from typing import Any, Protocol, Self
 
 from eventlet.event import Event
@@ -66,6 +67,8 @@ class Psycopg:
 
     async def open(self) -> None:
         driver = importlib.import_module("psycopg_pool")
+        # It warns when the server got a cancellation before the query: on a busy machine it may.
+        logging.getLogger("psycopg").setLevel(logging.ERROR)
         self.pool = driver.AsyncConnectionPool(
             kwargs=self.address, min_size=1, max_size=POOL_SIZE, open=False
         )

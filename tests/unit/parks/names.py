@@ -14,7 +14,7 @@ from eventlet.support import greendns
 
 from tests.unit.names.dns_server import DnsServer, Zone, make_names
 from tests.unit.parks.park import Park, Table, Wait
-from tests.unit.parks.stage import Stage
+from tests.unit.parks.stage import LONG, Stage
 
 __all__ = ["PARKS"]
 
@@ -42,7 +42,8 @@ def _asking(stage: Stage, ask: Callable[[], Any], gives: Any) -> Wait:
     server = _server(stage)
     folder = tempfile.TemporaryDirectory()
     stage.at_end(folder.cleanup)
-    names = make_names(Path(folder.name), server.port)
+    patient = "nameserver 127.0.0.1\noptions timeout:30 attempts:5\n"
+    names = make_names(Path(folder.name), server.port, patient)
     names.service.dns.cache.limit = 0  # each call is to ask
     stage.replace(DEFAULT, "names", names)
     return Wait(ask, partial(_answer_all, server), gives, stays=False)
@@ -132,6 +133,7 @@ def _proxy(stage: Stage, server: DnsServer) -> Any:
     proxy = greendns.ResolverProxy(filename="/nonexistent")
     proxy._resolver.port = server.port
     proxy._resolver.cache = None
+    proxy._resolver.timeout = proxy._resolver.lifetime = LONG
     stage.replace(greendns, "resolver", proxy)
     return proxy
 
