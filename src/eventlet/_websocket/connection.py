@@ -174,7 +174,7 @@ class RFC6455WebSocket(WebSocket):
             TimeoutError: the socket has a time-out, and nothing came; may be called again.
             OSError: the connection failed.
         """
-        message = self._recv_frame()
+        message = self._next_message()
         return None if message is None else message.data
 
     def __iter__(self) -> Iterator[str | bytes]:
@@ -324,7 +324,11 @@ class RFC6455WebSocket(WebSocket):
     # --- reading --------------------------------------------------------------------------
 
     def _recv_frame(self, message: None = None) -> Message | None:
-        """Return the next message; None at the end."""
+        """Return the next message, which also knows how it came; None at the end."""
+        self._reader.keep_packed()
+        return self._next_message()
+
+    def _next_message(self) -> Message | None:
         while not self._reading_ended.ready():
             try:
                 event = self._reader.next_event()

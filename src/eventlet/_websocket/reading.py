@@ -11,6 +11,7 @@ Source: RFC 6455, sections 5 and 7; RFC 7692, section 6.
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from wsproto.extensions import Extension
@@ -39,20 +40,25 @@ __all__ = ["Event", "FrameReader", "Message", "PeerClose", "Ping", "Pong"]
 _BYTES = (bytes, bytearray)  # wsproto gives one or the other, before release 1.3 the second
 
 
-class Message(NamedTuple):
+@dataclass(slots=True)
+class Message:
     """A whole message.
 
     Attributes:
         data: text or bytes.
-        decompressor: what inflated it, None if it came as it is.
+        decompressor: what inflated it, None if it came as it is; set it to None to see that.
+        packed: as it came, where that was compressed and kept.
     """
 
     data: str | bytes
     decompressor: Inflater | None
+    packed: bytes | None = None
 
     def getvalue(self) -> str | bytes:
         """Return text or bytes."""
-        return self.data
+        if self.packed is None or self.decompressor is not None:
+            return self.data
+        return self.packed if isinstance(self.data, bytes) else self.packed.decode()
 
 
 class Ping(NamedTuple):
@@ -98,6 +104,11 @@ class FrameReader:
     def feed(self, data: bytes) -> None:
         """Take what was received; `next_event` says what it means."""
         self._frames.receive_bytes(data)
+
+    def keep_packed(self) -> None:
+        """Keep compressed messages as they came, too, from here on."""
+        if self._guard.packed is None:
+            self._guard.packed = bytearray()
 
     def next_event(self) -> Event | None:
         """Return the next event; None when it needs more bytes.
@@ -147,7 +158,7 @@ class FrameReader:
         if not piece.message_finished:
             return None
         self._text = self._bytes = None
-        return Message(data, self._guard.last_inflater)
+        return Message(data, self._guard.last_inflater, self._guard.take_packed())
 
 
 class _Guard(Extension):
@@ -157,10 +168,12 @@ class _Guard(Extension):
 
     Attributes:
         last_inflater: what inflated the last whole message; None if it came as it is.
+        packed: what came of the present message if it is compressed; None to keep nothing.
     """
 
     name = "eventlet"
     last_inflater: Inflater | None = None
+    packed: bytearray | None = None
 
     def __init__(self, limit_bytes: int, inflater: Inflater | None) -> None:
         self._limit = limit_bytes
@@ -210,6 +223,8 @@ class _Guard(Extension):
             return data
         if self._is_compressed:
             assert self._inflater is not None
+            if self.packed is not None:
+                self.packed += data
             data = self._inflater.inflate(data, self._limit + 1 - self._size)
             self._check_size(len(data))
         self._size += len(data)
@@ -232,8 +247,16 @@ class _Guard(Extension):
         self._size = 0
         return rest
 
+    def take_packed(self) -> bytes | None:
+        """Give what was kept of the last whole message."""
+        if self.packed is None or self.last_inflater is None:
+            return None
+        packed, self.packed = bytes(self.packed), bytearray()
+        return packed
+
     def _check_size(self, more: int) -> None:
         if self._size + more > self._limit:
+            what = "compressed frame exceeds" if self._is_compressed else "message is above"
             raise FailedConnectionError(
-                TOO_BIG, f"Incoming message is above length limit of {self._limit} bytes."
+                TOO_BIG, f"Incoming {what} length limit of {self._limit} bytes."
             )

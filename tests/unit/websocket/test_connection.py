@@ -782,6 +782,22 @@ def test_frames_can_be_packed_sent_and_read_by_hand() -> None:
         assert (plain.getvalue(), plain.decompressor is None) == ("y", True)
 
 
+def test_a_compressed_message_read_by_hand_shows_what_came() -> None:
+    with pair(client=True, extensions=DEFLATE) as (ws, peer):
+        # Source: RFC 7692, section 7.2.3.
+        first, second = b"\xf2\x48\xcd\xc9\xc9\x07\x00", b"\xf2\x00\x11\x00\x00"
+        for packed in (first, second):
+            peer.send(frame(BINARY, packed, first=FIN | RSV1, mask=False))
+        peer.send(frame(BINARY, b"plain", mask=False))
+
+        for packed in (first, second):
+            message = ws._recv_frame(None)
+            assert message.getvalue() == b"Hello"
+            message.decompressor = None
+            assert message.getvalue() == packed
+        assert ws._recv_frame(None).getvalue() == b"plain"
+
+
 def test_a_websocket_without_a_socket_packs() -> None:
     ws = RFC6455WebSocket(None, {}, client=True)
 
