@@ -11,8 +11,6 @@ if "patched" in sys.argv:
 if "environment" not in sys.argv:
     hubs.keep_green_threads_on_fork()
 
-import time
-
 from eventlet.green import socket
 from eventlet.green.os import waitpid
 from eventlet.queue import Queue
@@ -50,7 +48,7 @@ def acceptor(listener: socket.socket) -> None:
 
 
 def foreign(fd: int) -> None:
-    hubs.trampoline(fd, read=True, timeout=5)
+    hubs.trampoline(fd, read=True, timeout=60)
     note("foreign")
 
 
@@ -65,13 +63,13 @@ def pooled() -> None:
     from eventlet import tpool
 
     try:
-        tpool.execute(time.sleep if "patched" not in sys.argv else slow, 0.15)
+        tpool.execute(gate.wait)
         note("call made")
     except RuntimeError as exc:
         note(f"call: {type(exc).__name__}")
 
 
-slow = patcher.original("time").sleep
+gate = patcher.original("threading").Event()
 
 queue: Queue[str] = Queue()
 listener = eventlet.listen(("127.0.0.1", 0))
@@ -123,6 +121,7 @@ threads[4].kill()
 os.write(go[1], b"x")
 _, status = waitpid(pid, 0)
 assert os.waitstatus_to_exitcode(status) == 5, status
+gate.set()
 threads[2].wait()
 eventlet.sleep(0.05)
 assert {"timer", "finally", "later", "call", "queue item", "call made", "not ready"} <= set(said), (

@@ -13,19 +13,21 @@ import time
 
 native = patcher.original("threading")
 out: list[str] = []
+may_end: list[bool] = []
 
 
 def work() -> None:
-    time.sleep(0.1)
+    while not may_end:
+        time.sleep(0.005)
     out.append(threading.current_thread().name)
 
 
 def in_os_thread() -> None:
-    thread = threading.Thread(target=time.sleep, args=(5,), name="elsewhere", daemon=True)
+    thread = threading.Thread(target=time.sleep, args=(600,), name="elsewhere", daemon=True)
     thread.start()
     elsewhere.append(thread)
     ready.set()
-    time.sleep(5)
+    time.sleep(600)
 
 
 def check(forking: threading.Thread) -> None:
@@ -38,6 +40,7 @@ def check(forking: threading.Thread) -> None:
     assert here.is_alive()
     assert not elsewhere[0].is_alive()
     elsewhere[0].join()
+    may_end.append(True)
     here.join()
     joiner.join()
     assert out == ["here", "joined"], out
@@ -79,10 +82,12 @@ def say_late() -> None:
 
 
 fork(3)
+may_end.append(True)
 here.join()
 joiner.join()
 assert out == ["here", "joined"], out
 out.clear()
+may_end.clear()
 here = threading.Thread(target=work, name="here")
 here.start()
 joiner = threading.Thread(target=join_here, name="joiner")
@@ -90,6 +95,7 @@ joiner.start()
 forker = threading.Thread(target=fork, args=(4,), name="forker")
 forker.start()
 forker.join()
+may_end.append(True)
 assert statuses == [3, 4], statuses
 
 # The end of a child whose main green thread goes on too: its threads are awaited.

@@ -110,6 +110,10 @@ def in_the_child() -> None:
     sys.exit(7)
 
 
+def count_ticks() -> tuple[int, int, int]:
+    return len(ticks), len(loop_ticks), len(children_of_group)
+
+
 def double_now(number: int) -> int:
     block(0.001)
     return 2 * number
@@ -121,10 +125,11 @@ def fork() -> None:
         pid = os.fork()
     if not pid:
         in_the_child()
-    counts = len(ticks), len(loop_ticks), len(children_of_group)
+    counts = count_ticks()
     assert os.waitstatus_to_exitcode(green_os.waitpid(pid, 0)[1]) == 7
-    after = len(ticks), len(loop_ticks), len(children_of_group)
-    assert all(now - before > 5 for before, now in zip(counts, after, strict=True)), (counts, after)
+    with eventlet.Timeout(30):
+        while not all(now - before > 5 for before, now in zip(counts, count_ticks(), strict=True)):
+            eventlet.sleep(0.005)
     for _ in range(5):  # no event of ours went to the child
         assert ask(listener.getsockname()) == parent
         assert ask(addresses[0]) == parent
@@ -144,7 +149,8 @@ threads = [
 assert tpool.execute(double_now, 1) == 2
 socket.getaddrinfo("localhost", 80)
 hosted = eventlet.asyncio.spawn_for_awaitable(asyncio.sleep(60))
-eventlet.sleep(0.05)
+while not all(count_ticks()):
+    eventlet.sleep(0.005)
 if WHERE == "main":
     fork()
 else:

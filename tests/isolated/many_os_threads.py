@@ -24,7 +24,7 @@ def descriptors() -> int:
 
 def live_hubs() -> int:
     # The last thing an OS thread does, after `join` has returned, is to free its main greenlet.
-    for _ in range(100):
+    for _ in range(2000):
         gc.collect()
         count = sum(issubclass(type(thing), Hub) for thing in gc.get_objects())
         if not count:

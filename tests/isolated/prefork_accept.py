@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 import warnings
 from typing import Any
 
@@ -50,7 +51,8 @@ def ask() -> int:
 def ask_all() -> set[int]:
     pool = eventlet.GreenPool(10)
     answers: set[int] = set()
-    for _ in range(50):
+    give_up = time.monotonic() + 40
+    while time.monotonic() < give_up:
         answers |= set(pool.imap(lambda _: ask(), range(20)))
         if len(answers) == WORKERS:
             break
@@ -88,7 +90,8 @@ except ChildProcessError:
     pass
 else:
     raise AssertionError("there are others")
-assert len(ticks) > before
+while len(ticks) == before:
+    eventlet.sleep(0.001)
 ticker.kill()
 listener.close()
 print("passed")
