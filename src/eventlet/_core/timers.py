@@ -55,6 +55,9 @@ class Timer(Ticket):
         """Whether the call is still to come."""
         return self.state & SPENT == 0
 
+    def __repr__(self) -> str:  # not that of a ticket: it would tell its thread, which is itself
+        return f"<Timer pending: the call of {self.func!r}>" if self.pending else "<Timer over>"
+
     def switch(self, value: object) -> None:
         """Make the call; the hub treats a due timer like a thread."""
         func, args, kwargs = self.func, self.args, self.kwargs

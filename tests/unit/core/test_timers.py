@@ -353,6 +353,16 @@ def test_calls_run_in_the_hubs_greenlet_in_the_order_of_their_deadlines() -> Non
     ]
 
 
+def test_a_timer_says_what_it_calls() -> None:
+    timer = get_hub().call_soon(int)
+
+    told = [repr(timer)]
+    sleep(0)
+    told.append(repr(timer))
+
+    assert told == ["<Timer pending: the call of <class 'int'>>", "<Timer over>"]
+
+
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("-inf")])
 def test_a_call_in_no_time_is_made_in_the_next_batch(seconds: float) -> None:
     calls: list[int] = []
