@@ -117,7 +117,7 @@ async def datagrams() -> None:
     address = receiver.get_extra_info("sockname")
     sender, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=address)
     sender.sendto(b"datagram")
-    assert await asyncio.wait_for(arrived, 5) == b"datagram"
+    assert await asyncio.wait_for(arrived, 30) == b"datagram"
     sender.close()
     receiver.close()
 

@@ -251,7 +251,7 @@ def _asking(stage: Stage, real_name: str, answer: Any, ask: Callable[[], Any], g
     def ask_the_system(*args: Any) -> Any:
         if not in_pool_thread():  # a literal address: somebody else's, and never slow
             return real(*args)
-        assert gate.wait(60)
+        assert gate.wait(600)
         return answer
 
     stage.replace(_resolver._plugged, "load", None)

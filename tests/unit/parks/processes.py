@@ -94,7 +94,7 @@ class _Child:
     """A child process that somebody else may reap."""
 
     def __init__(self) -> None:
-        self.pid = os.posix_spawnp("sleep", ["sleep", "60"], os.environ)
+        self.pid = os.posix_spawnp("sleep", ["sleep", "600"], os.environ)
 
     def end(self) -> None:
         try:

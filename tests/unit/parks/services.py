@@ -298,7 +298,7 @@ def db_pool_connect_in_an_os_thread(stage: Stage) -> Wait:
 
         @staticmethod
         def connect() -> Any:
-            assert gate.wait(60)
+            assert gate.wait(600)
             return sqlite3.connect(":memory:", check_same_thread=False)
 
     pool = TpooledConnectionPool(Module, 0, 1, None, None, connect_timeout=1000)
