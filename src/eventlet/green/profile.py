@@ -151,14 +151,43 @@ class Profile(_Standard):  # type: ignore[misc]  # its attributes are not in the
     # -- events, where they do not fit the stack: profiling began in the middle of something ---
 
     def _called(self, frame: Any, t: Any) -> Any:
-        while self.cur and not _is_root(self.cur) and self.cur[-2] is not frame.f_back:
-            _pop(self)
+        if self.cur and not self._return_to(frame.f_back):
+            return 0
         return _Standard.trace_dispatch_call(self, frame, t)
 
     def _c_called(self, frame: Any, t: Any) -> Any:
-        while not _is_root(self.cur) and self.cur[-2] is not frame:
-            _pop(self)
+        if not self._return_to(frame):
+            return 0
         return _Standard.trace_dispatch_c_call(self, frame, t)
+
+    def _return_to(self, caller: Any) -> bool:
+        """Count what stands above a caller as returned.
+
+        Returns:
+            Whether its call counts. That of a finalizer does not if the collector ran it when
+            a function had begun and its own call was not told yet.
+        """
+        if self.cur[-2] is caller or _is_root(self.cur):
+            return True
+        entry, above = self.cur, 0
+        while not _is_root(entry) and entry[-2] is not caller:
+            entry, above = entry[-1], above + 1
+        if _is_root(entry) and self._has_on_stack(caller.f_back):
+            return False
+        for _ in range(above):
+            _pop(self)
+        return True
+
+    def _has_on_stack(self, frame: Any) -> bool:
+        """Whether a function or one of its callers is on the stack."""
+        frames = set()
+        entry = self.cur
+        while not _is_root(entry):
+            frames.add(entry[-2])
+            entry = entry[-1]
+        while frame is not None and frame not in frames:
+            frame = frame.f_back
+        return frame is not None
 
     def _returned(self, frame: Any, t: Any) -> Any:
         entry, above = self.cur, 0

@@ -1,7 +1,9 @@
 """Green `profile`: a call stack for each green thread."""
 
+import gc
 import pstats
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +117,48 @@ def test_a_green_thread_begun_before_is_measured_too(profiler: Any, ticks: Ticks
     profiler.runcall(thread.wait)
 
     assert found(profiler, "first") == (1, 0, 3)
+
+
+class Garbage:
+    """In a cycle, with a finalizer that calls a function."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+    def __del__(self) -> None:
+        sys.getrecursionlimit()
+        nothing()
+
+
+def nothing() -> None:
+    pass
+
+
+@pytest.fixture
+def thresholds() -> Iterator[None]:
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+    gc.enable()
+
+
+@pytest.mark.usefixtures("thresholds")
+def test_the_collector_may_run_at_any_moment() -> None:
+    # Also while a function has begun whose call is not told yet.
+    def go(ticks: Ticks) -> None:
+        gc.enable()
+        first(ticks)
+        gc.disable()
+
+    for threshold in range(1, 200):
+        clock = Ticks()
+        profiler = profile.Profile(clock, bias=0)
+        gc.collect(0)
+        gc.disable()
+        Garbage()
+        gc.set_threshold(threshold)
+        profiler.runcall(go, clock)
+        assert found(profiler, "first") == (1, 0, 3), threshold
 
 
 def test_a_green_thread_that_goes_on_after_the_end(profiler: Any, ticks: Ticks) -> None:
