@@ -26,3 +26,7 @@ class Activity:
     def disclaim(self) -> None:
         """Expect nothing more of the client."""
         self.last = -inf
+
+    def is_disclaimed(self) -> bool:
+        """Tell whether nothing more is expected of the client."""
+        return self.last == -inf

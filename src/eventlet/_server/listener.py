@@ -8,10 +8,11 @@ socket broke) the same happens: every connection is told to close, those that se
 finish it, those that are idle are shut down now, and the listening socket is closed: last, as
 programs know it, but at once after `stop`, so that who comes later is refused and need not wait.
 
-Nobody who has asked, or is about to, may go without an answer. A client is about to ask that has
-come, was answered, or has begun to send a request within the last second (`YOUNG_SECONDS`), and so
-is one that has sent what nobody has read yet. Those may have one more request, answered with
-`Connection: close`, and have a second for it (`LAST_SECONDS`). Whoever is answered after the end of
+Nobody who has asked may go without an answer; after `stop`, nobody who is about to. A client is about
+to ask that has come, was answered, or has begun to send a request within the last second
+(`YOUNG_SECONDS`), and has asked if it has sent what nobody has read yet. Those may have one more
+request, answered with `Connection: close`, and have a second for it (`LAST_SECONDS`). Programs that
+kill the server know idle connections to be closed at once, and count on it. Whoever is answered after the end of
 accepting by a response that had begun before it, and so has promised to keep the connection, is
 given that second too (see `connection`). And those that the kernel has connected, but nobody has
 accepted, are accepted after `stop`, as far as the pool has room.
@@ -29,6 +30,7 @@ import socket as stdlib_socket
 import ssl
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import Any, Protocol
 
 from greenlet import GreenletExit, getcurrent
@@ -53,6 +55,7 @@ __all__ = ["Acceptor", "ConnectionPool"]
 TURN_CONNECTIONS = 4  # accepted before all others have a turn: each costs like several requests
 BACK_OFF_SECONDS = 0.1
 YOUNG_SECONDS = 1.0  # a client that is at work sends a request within this time
+GOODBYE_SECONDS = 0.5  # for an idle one that says goodbye to its client, when there is no grace
 KILLED_SECONDS = 2.0  # for what a killed request has to clean up
 TLS_BACK_OFF_SECONDS = 0.001
 
@@ -345,16 +348,18 @@ class Acceptor:
 
     def _tell_all(self) -> None:
         """Shut down who is idle; who is at work or has sent something may have one request."""
-        since = monotonic() - YOUNG_SECONDS
+        since = monotonic() - YOUNG_SECONDS if self._is_told else inf
         for opened in list(self._connections.values()):
             state = opened.state
             if opened.is_held:
                 continue
             if opened.on_stop is not None:
+                if state[2] == STATE_IDLE and opened.is_disclaimed() and not self._is_told:
+                    get_hub().call_later(GOODBYE_SECONDS, self._hang_up, opened)
                 self._say_stop(opened)
             elif state[2] != STATE_IDLE:
                 state[2] = STATE_CLOSE
-            elif opened.last > since or has_more(state[1]):
+            elif opened.last > since or opened.thread is None or has_more(state[1]):
                 state[2] = STATE_LAST
             else:
                 self._shut_down(state)
@@ -364,6 +369,11 @@ class Acceptor:
         if callback is not None:
             opened.state[2] = STATE_CLOSE
             say_stop(callback, self._journal)
+
+    def _hang_up(self, opened: _Open) -> None:
+        """Shut down who was told of the end and is still there."""
+        if id(opened.state) in self._connections:
+            self._shut_down(opened.state)
 
     def _be_patient(self, seconds: float) -> None:
         """Give those who may have one more request a moment to send it."""

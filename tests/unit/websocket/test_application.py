@@ -15,6 +15,7 @@ import pytest
 from eventlet._websocket import keepalive
 from eventlet.convenience import connect
 from eventlet.event import Event
+from eventlet.greenpool import GreenPool
 from eventlet.greenthread import getcurrent, kill, sleep, spawn
 from eventlet.timeout import Timeout
 from eventlet.websocket import ConnectionClosedError, RFC6455WebSocket, WebSocketWSGI
@@ -304,6 +305,21 @@ def test_a_killed_server_goes_away_too() -> None:
         peer.rest()
         peer.sock.close()
         killing.wait()
+
+    assert ended == [None]
+
+
+def test_a_killed_server_does_not_wait_long_for_a_peer_that_never_answers() -> None:
+    def handle(ws: RFC6455WebSocket) -> None:
+        ws.close_timeout = 600.0
+        ended.append(ws.wait())
+
+    ended: list[Any] = []
+    pool = GreenPool()
+    with Site(WebSocketWSGI(handle), custom_pool=pool) as site, connected(site) as peer:
+        kill(site.thread, KeyboardInterrupt)
+        pool.waitall()
+        assert peer.frame() == Frame(FIN | CLOSE, b"\x03\xe9")
 
     assert ended == [None]
 
