@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 USER = "tester"
 DEBIAN_PLACES = "/usr/lib/postgresql"
 
@@ -64,7 +64,7 @@ def postgres_server(
     finally:
         if server is not None:
             server.send_signal(signal.SIGINT)  # fast shutdown
-            server.wait(30)
+            server.wait(60)
         shutil.rmtree(directory)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 
 
 class RedisMissing(Exception):
@@ -41,7 +41,7 @@ def redis_server() -> Iterator[str]:
             yield str(path)
         finally:
             server.send_signal(signal.SIGTERM)
-            server.wait(30)
+            server.wait(60)
     finally:
         shutil.rmtree(directory)
 

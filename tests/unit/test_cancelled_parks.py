@@ -172,7 +172,8 @@ a, b = socket.socketpair()
 lock = threading.Lock()
 lock.acquire()
 executor = ThreadPoolExecutor(1)
-slow = executor.submit(time.sleep, 0.2)
+may_end = threading.Event()
+slow = executor.submit(may_end.wait)
 waits = {
     "time.sleep": lambda: time.sleep(60),
     "Lock": lambda: lock.acquire(),
@@ -184,12 +185,13 @@ waits = {
     "executor": lambda: slow.result(),
     "recv": lambda: a.recv(1),
 }
-helper = threading.Thread(target=time.sleep, args=(0.2,))
+helper = threading.Thread(target=may_end.wait)
 helper.start()
 for name, wait in waits.items():
     with eventlet.move_on_after(0.005) as scope:
         wait()
     print(name, scope.cancelled_caught)
+may_end.set()
 helper.join()
 executor.shutdown()
 """

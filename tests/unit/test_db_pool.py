@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from eventlet import tpool
+from eventlet import db_pool, tpool
+from eventlet._core.current import get_hub
 from eventlet._core.scope import move_on_after
 from eventlet.db_pool import (
     BaseConnectionPool,
@@ -26,6 +27,8 @@ from eventlet.db_pool import (
 from eventlet.greenpool import GreenPool
 from eventlet.greenthread import kill, sleep, spawn
 from eventlet.timeout import Timeout
+
+from tests.unit.actors import settle
 
 
 class Connection:
@@ -96,6 +99,20 @@ def raw(database: Database) -> Iterator[Callable[..., RawConnectionPool]]:
     sleep(0)  # dropped wrappers come back
     for pool in pools:
         pool.clear()
+
+
+@pytest.fixture
+def skip_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Have time stand still for pools and for the hub's timers, but for what is skipped."""
+    now = get_hub().clock()
+
+    def skip(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(get_hub(), "clock", lambda: now)
+    monkeypatch.setattr(db_pool, "monotonic", lambda: now)
+    return skip
 
 
 def fail(exc: BaseException) -> Callable[[], object]:
@@ -250,7 +267,7 @@ def test_kill_is_not_lost_when_the_cleanup_times_out(raw: Make, database: Databa
     sleep(0)
     kill(user)
     assert not user.dead  # it cleans up
-    with Timeout(5):
+    with Timeout(20):
         while not user.dead:
             sleep(0.005)
     assert not survived
@@ -393,27 +410,36 @@ def test_old_connection_is_closed_when_given_back(raw: Make, database: Database)
     assert database.opened[0].diary == ["close"]
 
 
-@pytest.mark.parametrize("limits", [{"max_age": 0.02}, {"max_idle": 0.02}])
+@pytest.mark.parametrize("limits", [{"max_age": 5}, {"max_idle": 5}])
 def test_free_connections_expire_by_themselves(
-    raw: Make, database: Database, limits: dict[str, float]
+    raw: Make,
+    database: Database,
+    limits: dict[str, float],
+    skip_time: Callable[[float], None],
 ) -> None:
     pool = raw(**limits)
     conns = [pool.get(), pool.get()]
     for conn in conns:
         conn.close()
+    skip_time(4)
+    settle()
     assert database.still_open == 2
-    with Timeout(5):
-        while database.still_open:
-            sleep(0.005)
+    skip_time(2)
+    settle()
+    assert database.still_open == 0
     assert (pool.current_size, len(pool.free_items)) == (0, 0)
 
 
-def test_expiry_starts_again_with_each_use(raw: Make, database: Database) -> None:
-    pool = raw(max_idle=0.1)
+def test_expiry_starts_again_with_each_use(
+    raw: Make, database: Database, skip_time: Callable[[float], None]
+) -> None:
+    pool = raw(max_idle=5, max_age=None)
     for _ in range(10):
         pool.get().close()
-        sleep(0.02)
+        skip_time(4)
+        settle()
     assert len(database.opened) == 1
+    assert database.still_open == 1
 
 
 def test_expired_connection_is_never_handed_out(raw: Make, database: Database) -> None:
@@ -536,12 +562,18 @@ def test_cursors_keep_to_the_turns_of_their_connection(tpooled: Any, database: D
         assert list(cursor) == [1]
 
 
-def test_connection_that_comes_too_late_is_closed(tpooled: Any, database: Database) -> None:
+def test_connection_that_comes_too_late_is_closed(
+    tpooled: Any, database: Database, skip_time: Callable[[float], None]
+) -> None:
     gate = threading.Event()
-    database.before = lambda: gate.wait(5)
-    pool = tpooled(connect_timeout=0.02, max_size=1)
+    database.before = lambda: gate.wait(60)
+    pool = tpooled(connect_timeout=5, max_size=1)
+    getter = spawn(pool.get)
+    while not database.arguments:
+        sleep(0)
+    skip_time(6)
     with pytest.raises(ConnectTimeout):
-        pool.get()
+        getter.wait()
     assert pool.free() == 1
     gate.set()
     tpool.killall()
@@ -550,7 +582,7 @@ def test_connection_that_comes_too_late_is_closed(tpooled: Any, database: Databa
 
 def test_killed_while_connecting_in_an_os_thread(tpooled: Any, database: Database) -> None:
     gate = threading.Event()
-    database.before = lambda: gate.wait(5)
+    database.before = lambda: gate.wait(60)
     pool = tpooled(max_size=1)
     getter = spawn(pool.get)
     while not database.arguments:
@@ -572,7 +604,7 @@ def test_calls_of_a_connection_that_threads_must_not_share_wait_for_each_other(
 
     def query() -> None:
         begun.set()
-        gate.wait(5)
+        gate.wait(60)
         diary.append("query ended")
 
     pool = tpooled(max_size=1)

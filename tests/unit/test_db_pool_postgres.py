@@ -10,6 +10,7 @@ import pytest
 
 from eventlet import tpool
 from eventlet.db_pool import ConnectTimeout, DatabaseConnector, TpooledConnectionPool
+from eventlet.event import Event
 from eventlet.greenpool import GreenPool
 from eventlet.greenthread import kill, sleep, spawn
 from eventlet.timeout import Timeout
@@ -93,19 +94,15 @@ def test_hundred_green_threads_over_four_connections(make: MakePool) -> None:
 
 def test_green_threads_run_while_the_server_works(make: MakePool) -> None:
     pool = make()
-    ticks = 0
-
-    def tick() -> None:
-        nonlocal ticks
-        while True:
-            ticks += 1
+    with pool.item() as holder, pool.item() as conn:
+        ask(holder, "select pg_advisory_lock(1)")
+        ask(conn, "set statement_timeout = '20s'")
+        query = spawn(ask, conn, "select pg_advisory_lock(1)")
+        while not ask(holder, "select count(*) from pg_locks where not granted"):
             sleep(0.01)
-
-    ticker = spawn(tick)
-    with pool.item() as conn:
-        ask(conn, "select pg_sleep(0.3)")
-    kill(ticker)
-    assert ticks > 5
+        assert not query.dead
+        ask(holder, "select pg_advisory_unlock(1)")
+        query.wait()
 
 
 def test_uncommitted_work_is_rolled_back(make: MakePool) -> None:
@@ -148,8 +145,23 @@ def test_session_killed_by_the_server_is_replaced(
 
 def test_timed_out_query_leaves_a_usable_connection(make: MakePool) -> None:
     pool = make(max_size=1)
-    with pytest.raises(Timeout), Timeout(0.05), pool.item() as conn:
-        ask(conn, "select pg_sleep(0.5)")
+    its_time_is_up = Event()
+
+    def use() -> None:
+        with pool.item() as conn:
+            try:
+                with Timeout(0.05):
+                    ask(conn, "select pg_advisory_lock(2)")
+            finally:
+                its_time_is_up.send()
+
+    with make().item() as holder:
+        ask(holder, "select pg_advisory_lock(2)")
+        user = spawn(use)
+        its_time_is_up.wait()
+        ask(holder, "select pg_advisory_unlock(2)")
+        with pytest.raises(Timeout):
+            user.wait()
     with pool.item() as conn:
         assert ask(conn, "select 1") == 1
     assert (pool.current_size, pool.free()) == (1, 1)
@@ -173,7 +185,7 @@ def test_killed_users_lose_no_place_and_no_consistency(make: MakePool) -> None:
     for number, worker in enumerate(workers):
         if not number % 2:
             worker.wait()
-    with Timeout(10):
+    with Timeout(60):
         while pool.free() < 4:
             sleep(0.01)
     assert pool.waiting() == 0
@@ -212,7 +224,7 @@ def test_idle_connections_are_closed_by_themselves(make: MakePool) -> None:
     conns = [pool.get() for _ in range(3)]
     for conn in conns:
         conn.close()
-    with make().item() as watch, Timeout(10):
+    with make().item() as watch, Timeout(60):
         watch.autocommit = True
         while own_sessions(watch, "idle"):
             sleep(0.02)

@@ -199,10 +199,13 @@ def test_never_more_than_the_size_run_at_once_and_the_size_is_reached() -> None:
     def work(number: int) -> None:
         running.append(number)
         most.append(len(running))
+        while len(most) < 20:
+            sleep(0)
         sleep(0.001)
         running.remove(number)
 
-    list(GreenPool(20).imap(work, range(100)))
+    with Timeout(20):
+        list(GreenPool(20).imap(work, range(100)))
 
     assert max(most) == 20
 

@@ -335,7 +335,7 @@ def test_gunicorn_accepts_serves_and_stops(run_isolated: RunIsolated) -> None:
         client = socket.create_connection(listener.getsockname())
         client.sendall(b"hello")
         print(client.recv(100), client.recv(100))
-        with eventlet.Timeout(5, False):
+        with eventlet.Timeout(50, False):
             acceptor.kill(eventlet.StopServe())
             print(acceptor.wait())
         """

@@ -36,7 +36,7 @@ def beat(beats: list[None]) -> None:
 
 def test_runs_elsewhere_while_others_go_on(pool: Any) -> None:
     gate = threading.Event()
-    waiting = spawn(pool.run, gate.wait, 5)
+    waiting = spawn(pool.run, gate.wait, 60)
     beats: list[None] = []
     spawn(beat, beats).wait()
     assert len(beats) == 5
@@ -47,7 +47,7 @@ def test_runs_elsewhere_while_others_go_on(pool: Any) -> None:
 
 def test_never_more_threads_than_its_limit(pool: Any) -> None:
     gate = threading.Event()
-    calls = [spawn(pool.run, gate.wait, 5) for _ in range(10)]
+    calls = [spawn(pool.run, gate.wait, 60) for _ in range(10)]
     sleep(0)
     assert pool.threads == 3
     gate.set()
@@ -67,7 +67,7 @@ def exit_now() -> None:
 def test_abandoned_call_goes_on_and_harms_nobody(pool: Any) -> None:
     gate = threading.Event()
     with pytest.raises(Timeout), Timeout(0.01):
-        pool.run(gate.wait, 5)
+        pool.run(gate.wait, 60)
     gate.set()
     assert pool.run(int, "2") == 2
 
@@ -123,7 +123,7 @@ def test_literals_never_start_a_thread() -> None:
     assert getaddrinfo("::1", 80)[0][4][:2] == ("::1", 80)
     assert resolve_address(2, 1, 0, ("", 80)) == ("", 80)
     assert resolve_address(1, 1, 0, "/path") == "/path"
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # one of another pool may just be ending
 
 
 def test_names_become_literals_in_addresses() -> None:
@@ -132,7 +132,7 @@ def test_names_become_literals_in_addresses() -> None:
 
 def test_a_call_that_nobody_waits_for_any_more_is_not_begun(pool: Any) -> None:
     gate = threading.Event()
-    busy = [spawn(pool.run, gate.wait, 5) for _ in range(3)]
+    busy = [spawn(pool.run, gate.wait, 60) for _ in range(3)]
     sleep(0)
     begun: list[None] = []
     with pytest.raises(Timeout), Timeout(0.01):
@@ -147,9 +147,9 @@ def test_every_call_below_the_limit_has_a_thread_of_its_own() -> None:
     pool = ThreadPool(limit=100, idle_seconds=0.05)
     for _ in range(30):  # threads that have just become idle are not counted twice
         gate = threading.Event()
-        waiting = [spawn(pool.run, gate.wait, 5) for _ in range(3)]
+        waiting = [spawn(pool.run, gate.wait, 60) for _ in range(3)]
         sleep(0)
-        with Timeout(2):
+        with Timeout(20):
             pool.run(gate.set)
             assert [call.wait() for call in waiting] == [True] * 3
     while pool.threads:
@@ -161,7 +161,7 @@ def test_many_names_are_completed_at_once_in_a_patched_program(run_isolated: Any
         import eventlet
         eventlet.monkey_patch()
         import socket
-        with eventlet.Timeout(10):
+        with eventlet.Timeout(50):
             pile = eventlet.GreenPile(64)
             for _ in range(64):
                 pile.spawn(socket.getfqdn, "127.0.0.1")
@@ -213,7 +213,7 @@ def test_a_result_that_nobody_waits_for_is_undone(pool: Any) -> None:
 
     def call() -> bool:
         has_begun.set()
-        return gate.wait(5)
+        return gate.wait(60)
 
     def undo(result: Any) -> None:
         results.append(result)
@@ -221,18 +221,18 @@ def test_a_result_that_nobody_waits_for_is_undone(pool: Any) -> None:
 
     caller = spawn(pool.run_or_undo, undo, call)
     sleep(0)
-    assert has_begun.wait(5)
+    assert has_begun.wait(60)
     caller.kill()
     gate.set()
 
-    assert undone.wait(5)
+    assert undone.wait(60)
     assert results == [True]
 
 
 def test_a_result_whose_taker_was_overtaken_is_undone(pool: Any) -> None:
     gate = threading.Event()
     results: list[Any] = []
-    caller = spawn(pool.run_or_undo, results.append, gate.wait, 5)
+    caller = spawn(pool.run_or_undo, results.append, gate.wait, 60)
     sleep(0)
     gate.set()
     while not caller._ticket or not caller._ticket.was_woken:
@@ -246,7 +246,7 @@ def test_a_failed_call_has_nothing_to_undo(pool: Any) -> None:
     gate = threading.Event()
 
     def fail() -> None:
-        gate.wait(5)
+        gate.wait(60)
         raise ValueError
 
     results: list[Any] = []
@@ -261,7 +261,7 @@ def test_a_failed_call_has_nothing_to_undo(pool: Any) -> None:
 
 def test_the_end_of_threads_is_awaited_after_an_interrupted_wait_for_it(pool: Any) -> None:
     gate = threading.Event()
-    call = spawn(pool.run, gate.wait, 5)
+    call = spawn(pool.run, gate.wait, 60)
     sleep(0)
     ending = spawn(pool.end_threads)
     sleep(0)
