@@ -18,6 +18,8 @@ __all__ = ["CLIENTS", "POOL_SIZE", "Client", "Heartbeat", "Site"]
 
 POOL_SIZE = 2
 LONG = 600  # seconds
+LONG_IN_POSTGRES = 20
+"""A server that gets the cancellation before the query, as on a busy machine, forgets it."""
 
 
 class Client(Protocol):
@@ -50,7 +52,7 @@ class Asyncpg:
         return int(await self.pool.fetchval("select $1::int * 2", n))
 
     async def linger(self) -> None:
-        await self.pool.execute("select pg_sleep($1)", LONG)
+        await self.pool.execute("select pg_sleep($1)", LONG_IN_POSTGRES)
 
     async def close(self) -> None:
         await self.pool.close()
@@ -82,7 +84,7 @@ class Psycopg:
 
     async def linger(self) -> None:
         async with self.pool.connection() as connection:
-            await connection.execute("select pg_sleep(%s)", [LONG])
+            await connection.execute("select pg_sleep(%s)", [LONG_IN_POSTGRES])
 
     async def close(self) -> None:
         await self.pool.close()

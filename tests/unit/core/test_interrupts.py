@@ -30,6 +30,8 @@ def send_soon():
     "From an OS thread: as Ctrl-C comes, while the hub waits."
     def work():
         block(0.04)
+        while not hub.asleep:
+            block(0.001)
         os.kill(os.getpid(), signal.SIGINT)
         sent.append(True)
     sent.clear()
@@ -46,6 +48,7 @@ def run_beside():
         eventlet.sleep(0.001)
         turns.append(1)
 
+hub = eventlet.hubs.get_hub()
 sent = []
 turns = []
 bystander = eventlet.spawn(run_beside)
