@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent
 
+from eventlet._core.own_files import regain
 from eventlet._core.poller import READ, READ_SIDE, STICKY, WRITE, WRITE_SIDE
 from eventlet._core.wait_queue import Ticket, interrupt, wake
 from eventlet._errors import DescriptorBusy, DescriptorClosed, IOClosed
@@ -264,10 +265,12 @@ class Descriptor:
                 poller.rearm(self.fd, reading, writing)
         except PermissionError:
             self.always_ready = True  # a regular file, always ready by definition
-        except BaseException:
+        except BaseException as exc:
             if known is not self:
                 del hub_descriptors[self.fd]
-            raise
+            if not (isinstance(exc, OSError) and regain(self.hub)):
+                raise
+            self._arm()
 
     def _replace(self, known: "Descriptor") -> None:
         """Take over the number from the descriptor that held it on this hub."""

@@ -42,6 +42,7 @@ from eventlet._core.descriptor import Descriptor
 from eventlet._core.embedding import WAIT_AFTER_WORK, Embedding
 from eventlet._core.foreign_waits import ForeignWaits
 from eventlet._core.notifier import ClosedNotifier, Notifier
+from eventlet._core.own_files import open_anew, regain
 from eventlet._core.poller import Poller
 from eventlet._core.pollers import default_poller
 from eventlet._core.timers import Timer, Timers
@@ -360,9 +361,8 @@ class Hub(Embedding, ForeignWaits):
             except BaseException as exc:
                 if self._recover():
                     self._escaped(exc)
-                else:
-                    # A signal handler raised it (or the poller failed): as without a hub,
-                    # it is raised where the program waits.
+                elif not (isinstance(exc, OSError) and regain(self)):
+                    # A signal handler's, as a rule: raised where the program waits.
                     self.interrupt_main(exc)
             if self._embedder is not None:
                 self._end_embedded_pass(self._embedder)
@@ -545,11 +545,7 @@ class Hub(Embedding, ForeignWaits):
         for descriptor in records:
             descriptor.after_fork()
         self.descriptors = {}
-        self.poller.close()
-        self.poller = type(self.poller)()
-        self.notifier = Notifier()
-        self._notified = False
-        self._watch_notifier()
+        open_anew(self)
         self.asleep = False
         if self._embedder is not None:
             self._on_earlier = None  # the outer loop is frozen too

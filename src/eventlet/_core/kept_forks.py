@@ -16,8 +16,8 @@ with the parent, and nothing of ours can renew them.
 
 import greenlet
 
+from eventlet._core import own_files
 from eventlet._core.hub import Hub
-from eventlet._core.notifier import Notifier
 from eventlet._settings import FORK_KEEPS_GREEN_THREADS
 from eventlet._unpatched import get_ident
 
@@ -51,16 +51,7 @@ FORK_SWITCH = ForkSwitch()
 def renew(hub: Hub) -> None:
     """Give a hub, in a forked child, a poller and a wake-up descriptor of its own."""
     hub.ident = get_ident()
-    hub.poller.close()
-    hub.poller = type(hub.poller)()
-    hub.notifier = Notifier()
-    hub._notified = False
-    hub._watch_notifier()
-    records = hub.descriptors
-    hub.descriptors = dict(records)
-    for fd, record in records.items():
-        if not record.move_to_new_poller() and hub.descriptors.get(fd) is record:
-            del hub.descriptors[fd]
+    own_files.renew(hub)
 
 
 def root_of(thread: greenlet.greenlet) -> greenlet.greenlet:

@@ -10,10 +10,14 @@ import select
 from collections.abc import Callable
 from typing import Any
 
+from eventlet._core.own_files import identity_of
 from eventlet._errors import NestedTooDeep
 from eventlet._unpatched import real_epoll
 
 __all__ = ["EpollPoller", "is_available"]
+
+_lost: list[Any] = []
+"""Those closed behind our back. Their numbers may be others' by now: they must not close them."""
 
 
 def is_available() -> bool:
@@ -30,6 +34,7 @@ class EpollPoller:
         if real_epoll is None:
             raise NotImplementedError("this platform has no epoll")
         self._epoll: Any = real_epoll()
+        self._file = identity_of(self._epoll.fileno())
         self._known: set[int] = set()
         # Not a method around it: this call is made once for every batch of events.
         self.poll: Callable[[float | None], list[tuple[int, int]]] = self._epoll.poll
@@ -82,4 +87,7 @@ class EpollPoller:
         return fd
 
     def close(self) -> None:
-        self._epoll.close()
+        if identity_of(self._epoll.fileno()) == self._file:
+            self._epoll.close()
+        else:
+            _lost.append(self._epoll)
