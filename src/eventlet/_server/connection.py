@@ -16,6 +16,7 @@ This is the fast path: it reads whole heads. `classic` reads line by line, where
 
 from __future__ import annotations
 
+import errno
 import socket as stdlib_socket
 from collections.abc import Callable
 from functools import partial
@@ -305,7 +306,12 @@ def shake_hands(sock: Any, timeout: float | None, standing: float | None) -> Non
     if not is_tls(sock):
         return
     sock.settimeout(shorter(timeout, standing))
-    sock.do_handshake()
+    try:
+        sock.do_handshake()
+    except ValueError as exc:  # a server that stops has shut the socket down: that ends its TLS
+        raise ConnectionResetError(
+            errno.ECONNRESET, f"shut down while shaking hands: {exc}"
+        ) from exc
     sock.settimeout(standing)
 
 

@@ -735,6 +735,21 @@ def test_tls_clients_that_leave_at_once_do_not_end_the_server(tls: Tls) -> None:
     assert "Traceback" not in site.log.text
 
 
+def test_a_server_that_ends_within_a_tls_handshake_ends_in_peace(
+    tls: Tls, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pool = GreenPool()
+    with Site(hello, tls.listen(), custom_pool=pool) as site, connect(site.address) as silent:
+        wait_until(lambda: pool.running() == 1)
+        sleep(0)
+        kill(site.thread)
+        pool.waitall()
+        assert silent.recv(1) == b""
+
+    assert "shut down while shaking hands" in site.log.text
+    assert capsys.readouterr().err == ""
+
+
 def test_a_silent_tls_client_holds_up_nobody(tls: Tls) -> None:
     with (
         Site(hello, tls.listen()) as site,
