@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import greenlet
-from greenlet import getcurrent
+from greenlet import GreenletExit, getcurrent
 
 from eventlet._core.current import get_hub
 from eventlet._core.thread import (
@@ -111,7 +111,7 @@ def _start_local(spawner: greenlet.greenlet, thread: GreenThread) -> None:
     if thread.dead:
         return
     if spawner.dead:
-        thread.abandon(greenlet.GreenletExit())
+        thread.abandon(GreenletExit())
     else:
         thread.switch()  # we are in the hub's greenlet, to which its parks lead back
 
