@@ -50,7 +50,7 @@ with Server(("127.0.0.1", 0), Site) as site:
         found = feedparser.parse(f"http://127.0.0.1:{site.server_port}/{number}")
         return str(found.feed.title)
 
-    with Timeout(15):
+    with Timeout(45):
         titles = list(GreenPool().imap(title, range(FEEDS)))
     assert titles == [f"caf\u00e9 /{number}" for number in range(FEEDS)], titles
     site.shutdown()

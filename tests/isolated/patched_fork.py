@@ -34,7 +34,7 @@ def fork_and_check() -> None:
 
 
 statuses: list[int] = []
-sleeper = threading.Thread(target=time.sleep, args=(0.2,), daemon=True)
+sleeper = threading.Thread(target=time.sleep, args=(600,), daemon=True)
 sleeper.start()
 forker = threading.Thread(target=fork_and_check)
 forker.start()

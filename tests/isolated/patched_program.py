@@ -63,10 +63,25 @@ def serve() -> None:
         threading.Thread(target=answer, args=(connection,)).start()
 
 
+all_are_here = threading.Barrier(10)
+
+
+def wait_for_all(group: list[int]) -> None:
+    """Take some time; return when all ten are here."""
+    time.sleep(PAUSE)
+    group.append(1)
+    while len(group) < 10:
+        time.sleep(PAUSE / 100)
+
+
+in_hand: list[int] = []
+requests: list[int] = []
+
+
 def answer(connection: socket.socket) -> None:
     with connection:
         data = connection.recv(100)
-        time.sleep(PAUSE)
+        all_are_here.wait(40)
         connection.sendall(data.upper())
 
 
@@ -76,28 +91,40 @@ def ask(number: int) -> None:
         results.put((number, connection.recv(100), threading.current_thread().name))
 
 
-begin = time.monotonic()
 server = threading.Thread(target=serve)
 server.start()
 for number in range(10):
     threading.Thread(target=ask, args=(number,), name=f"asker {number}").start()
-got = sorted(results.get(timeout=5) for _ in range(10))
+got = sorted(results.get(timeout=40) for _ in range(10))
 server.join()
 listener.close()
 assert got == [(n, b"ASK %d" % n, f"asker {n}") for n in range(10)], got
-assert time.monotonic() - begin < 9 * PAUSE
-assert len(ticks) > 3
+assert ticks
 
 # Processes, with the ticker running.
 ticks.clear()
+reader, writer = os.pipe()
+
+
+def let_a_child_end() -> None:
+    ticks.clear()
+    while len(ticks) < 6:
+        time.sleep(PAUSE / 10)
+    os.write(writer, b"end\n")
+
+
+spawn(let_a_child_end)
 done = subprocess.run(
-    ["sh", "-c", f"sleep {PAUSE}; echo hi"], capture_output=True, text=True, check=False
+    ["sh", "-c", "read line; echo hi"], stdin=reader, capture_output=True, text=True, check=False
 )
 assert (done.stdout, done.returncode) == ("hi\n", 0)
-child = subprocess.Popen(["sleep", str(PAUSE)])
+spawn(let_a_child_end)
+child = subprocess.Popen(["sh", "-c", "read line"], stdin=reader)
 assert os.waitpid(child.pid, 0) == (child.pid, 0)
 child.returncode = 0
-assert len(ticks) > 5
+assert ticks
+os.close(reader)
+os.close(writer)
 assert subprocess.Popen is EarlyPopen, "there is one class, also for those who were early"
 
 # The standard servers and clients above sockets.
@@ -105,7 +132,7 @@ assert subprocess.Popen is EarlyPopen, "there is one class, also for those who w
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        time.sleep(PAUSE)
+        all_are_here.wait(40)
         self.send_response(200)
         self.send_header("Content-Length", "2")
         self.end_headers()
@@ -130,10 +157,8 @@ def fetch(_: int) -> bytes:
     return body
 
 
-begin = time.monotonic()
 with concurrent.futures.ThreadPoolExecutor(10) as pool:
     assert list(pool.map(fetch, range(10))) == [b"ok"] * 10
-assert time.monotonic() - begin < 9 * PAUSE
 web.shutdown()
 serving.join()
 web.server_close()
@@ -166,7 +191,7 @@ async def nap() -> str:
 
 
 assert asyncio.run(nap()) == "slept"
-assert len(ticks) > 5
+assert ticks
 
 # Identity: a signal sent to a green ident arrives, spawned threads have names.
 got_signals: list[int] = []
