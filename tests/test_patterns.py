@@ -27,7 +27,6 @@ pytestmark = pytest.mark.slow
 
 CLIENT = """
 import sys
-import time
 import eventlet
 from eventlet.green.urllib.request import urlopen
 
@@ -37,10 +36,8 @@ def fetch(url):
     return urlopen(url).read()
 
 pool = eventlet.GreenPool()
-started = time.monotonic()
 for body in pool.imap(fetch, urls):
     print("got body", len(body))
-print(time.monotonic() - started)
 """
 
 PAGES = """
@@ -48,15 +45,21 @@ import sys
 import eventlet
 from eventlet import wsgi
 
+together, arrived, all_are_here = int(sys.argv[1]), [], eventlet.Event()
+
 def app(environ, start_response):
-    eventlet.sleep(0.1)
+    arrived.append(environ['PATH_INFO'])
+    if len(arrived) == together:
+        all_are_here.send()
+    with eventlet.Timeout(30):
+        all_are_here.wait()
     start_response('200 OK', [('Content-Type', 'text/plain')])
     return [b'x' * int(environ['PATH_INFO'][1:])]
 
 listener = eventlet.listen(('127.0.0.1', 0), backlog=128)
 port = listener.getsockname()[1]
-if len(sys.argv) > 1:
-    listener = eventlet.wrap_ssl(listener, certfile=sys.argv[1], server_side=True)
+if len(sys.argv) > 2:
+    listener = eventlet.wrap_ssl(listener, certfile=sys.argv[2], server_side=True)
 print('listening on', f'127.0.0.1:{port}', flush=True)
 wsgi.server(listener, app, log_output=False)
 """
@@ -83,14 +86,11 @@ def test_client_fetches_sixty_four_slow_pages_at_the_same_time(
     scheme: str, certificate: Certificate, run_isolated: RunIsolated
 ) -> None:
     arguments = [certificate.server] if scheme == "https" else []
-    with Running(PAGES, *arguments) as pages:
+    with Running(PAGES, "64", *arguments) as pages:
         urls = [f"{scheme}://localhost:{pages.address[1]}/{size}" for size in range(1, 65)]
         finished = run_isolated(CLIENT, *urls, env={"SSL_CERT_FILE": certificate.authority})
 
-    *bodies, seconds = finished.stdout.splitlines()
-    assert bodies == [f"got body {size}" for size in range(1, 65)]
-    # One at a time they take 6.4 s.
-    assert 0.1 <= float(seconds) < 2
+    assert finished.stdout.splitlines() == [f"got body {size}" for size in range(1, 65)]
 
 
 def test_client_meets_an_error_at_its_place(run_isolated: RunIsolated) -> None:
@@ -121,7 +121,7 @@ def test_client_meets_an_error_at_its_place(run_isolated: RunIsolated) -> None:
 def test_client_refuses_a_certificate_nobody_trusts(
     certificate: Certificate, run_isolated: RunIsolated
 ) -> None:
-    with Running(PAGES, certificate.server) as pages:
+    with Running(PAGES, "1", certificate.server) as pages:
         url = f"https://localhost:{pages.address[1]}/1"
         finished = run_isolated(CLIENT, url, expect_status=1)
 
@@ -197,7 +197,7 @@ async def main(port, wanted):
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     size = min(wanted, hard - 100)
     connecting, everyone = asyncio.Semaphore(40), Barrier(size)
-    async with asyncio.timeout(100):
+    async with asyncio.timeout(300):
         await asyncio.gather(*(converse(n, port, connecting, everyone) for n in range(size)))
     print(size, 'conversations at once')
 
@@ -205,10 +205,10 @@ asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))
 """
 
 
-@pytest.mark.time_limit(150)
+@pytest.mark.time_limit(400)
 def test_server_holds_ten_thousand_clients_at_once(run_isolated: RunIsolated) -> None:
     with Running(SERVER_WITH_ROOM, flags=AS_USERS_RUN_IT) as server:
-        finished = run_isolated(CLIENTS, str(server.address[1]), "10000", timeout=120)
+        finished = run_isolated(CLIENTS, str(server.address[1]), "10000", timeout=350)
 
         assert server.stderr == ""
     held = int(finished.stdout.split()[0])
@@ -265,18 +265,13 @@ def test_server_is_not_slowed_by_one_client(reads: bool) -> None:
     with Running(SERVER, flags=AS_USERS_RUN_IT) as server, flooding(server, reads=reads) as flood:
         while flood.sent_bytes < 64 * 1024:
             time.sleep(0.001)
-        slowest = 0.0
+        # Held up until the flood ends, the first answer would never come.
         with server.connect() as client:
             # One byte at a time: more would measure TCP's delayed acknowledgements.
             for number in range(500):
                 question = b"%c" % (number % 256)
-                started = time.monotonic()
                 client.sendall(question)
                 assert client.recv(100) == question
-                slowest = max(slowest, time.monotonic() - started)
-
-        # Held up until the flood ends, the first answer would never come.
-        assert slowest < 1
         assert server.stderr == ""
 
 
@@ -333,7 +328,7 @@ def feed(title: str, delay: float = 0.0) -> Answer:
 
 def post(server: Running, *bodies: bytes) -> list[bytes]:
     """Post over one kept connection, as an ordinary client does: it waits for each answer."""
-    connection = http.client.HTTPConnection(*server.address, timeout=10)
+    connection = http.client.HTTPConnection(*server.address, timeout=60)
     answers = []
     try:
         for body in bodies:
@@ -349,18 +344,16 @@ def post(server: Running, *bodies: bytes) -> list[bytes]:
 
 def test_dispatch_as_written_answers_at_once() -> None:
     with Running(DISPATCH) as server:
-        started = time.monotonic()
         answers = post(server, b"http://localhost:1/\nhttp://localhost:1/\n", b"")
 
         # A line of the body is bytes: feedparser takes it for a document, which has no title.
         assert answers == [b"\n", b""]
-        assert time.monotonic() - started < 2
 
 
 def test_dispatch_returns_titles_whatever_their_letters() -> None:
     titles = {"/1": "Le café", "/2": "Plain", "/3": "読書"}
-    feeds = {path: feed(title, delay=0.2) for path, title in titles.items()}
-    with serve_web(feeds) as web, Running(DISPATCH_DECODED) as server:
+    feeds = {path: feed(title, delay=0.01) for path, title in titles.items()}
+    with serve_web(feeds, together=3) as web, Running(DISPATCH_DECODED) as server:
         body = "\n".join(web.url + path for path in feeds).encode()
         answers = post(server, body, body + b"\n")
 
@@ -389,7 +382,7 @@ def test_dispatch_does_not_touch_the_next_pipelined_request() -> None:
 def test_dispatch_pool_limit_holds_across_all_clients() -> None:
     feeds = {f"/{number}": feed(f"Feed {number}", delay=0.1) for number in range(8)}
     limited = DISPATCH_DECODED.replace("GreenPool()", "GreenPool(4)")
-    with serve_web(feeds) as web, Running(limited) as server:
+    with serve_web(feeds, together=4) as web, Running(limited) as server:
         body = "\n".join(web.url + path for path in feeds).encode()
         answers: list[bytes] = []
         clients = [

@@ -18,8 +18,8 @@ from typing import Self
 from tests.isolated_runner import ROOT, _environment
 
 EXAMPLES = ROOT / "examples"
-READY_SECONDS = 15.0
-STOP_SECONDS = 10.0
+READY_SECONDS = 60.0
+STOP_SECONDS = 60.0
 
 
 class Running:
@@ -82,7 +82,7 @@ class Running:
             host, _, port = self.announced.rstrip("/").rpartition("/")[2].rpartition(":")
         return host, int(port)
 
-    def connect(self, timeout: float = 10.0) -> socket.socket:
+    def connect(self, timeout: float = 60.0) -> socket.socket:
         return socket.create_connection(self.address, timeout)
 
     def stop(self, number: int = signal.SIGINT) -> int:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 def ask(server: Running, path: str) -> tuple[int, bytes]:
     host, port = server.announced.rpartition("/")[2].split(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection = http.client.HTTPConnection(host, int(port), timeout=60)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
@@ -47,8 +47,8 @@ def test_fastapi_calls_green_code_for_many_at_once(loop: str) -> None:
 
 
 def test_aiohttp_fetches_pages_at_once(run_isolated: RunIsolated) -> None:
-    pages = {"/": Answer(b"front", delay=0.3), "/next": Answer(b"next page", delay=0.3)}
-    with serve_web(pages) as web:
+    pages = {"/": Answer(b"front"), "/next": Answer(b"next page")}
+    with serve_web(pages, together=2) as web:
         base = f"http://127.0.0.1:{web.port}"
         finished = run_isolated(
             EXAMPLES / "asyncio_aiohttp.py", f"{base}/", f"{base}/next", "http://127.0.0.1:1/"
@@ -64,7 +64,7 @@ def test_aiohttp_fetches_pages_at_once(run_isolated: RunIsolated) -> None:
 
 
 def test_aiohttp_gives_up_on_a_slow_page(run_isolated: RunIsolated) -> None:
-    with serve_web({"/": Answer(b"", delay=2.0)}) as web:
+    with serve_web({"/": Answer(b"", delay=60)}) as web:
         finished = run_isolated(
             EXAMPLES / "asyncio_aiohttp.py", "--timeout=0.2", f"http://127.0.0.1:{web.port}/"
         )

@@ -13,7 +13,7 @@ PROGRAM = EXAMPLES / "connect.py"
 
 
 def test_servers_answer_in_the_order_they_were_named(run_isolated: RunIsolated) -> None:
-    with serve_web({"/": Answer(b"", delay=0.3)}) as web:
+    with serve_web({"/": Answer(b"")}, together=2) as web:
         servers = [f"localhost:{web.port}", "localhost:1", f"127.0.0.1:{web.port}"]
         finished = run_isolated(PROGRAM, *servers)
 

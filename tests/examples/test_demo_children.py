@@ -59,7 +59,7 @@ def test_child_that_is_not_ready_in_time_is_stopped(monkeypatch: pytest.MonkeyPa
 
 def test_child_that_ends_too_soon_is_noticed() -> None:
     with child("print('listening on somewhere', flush=True)") as helper:
-        helper.process.wait(10)
+        helper.process.wait(60)
 
         with pytest.raises(ChildFailed, match="ended with status 0"):
             helper.check()

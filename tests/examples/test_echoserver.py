@@ -87,12 +87,13 @@ def test_more_clients_than_allowed_wait_for_their_turn() -> None:
     with example("echoserver", "--max-clients=1") as server, server.connect() as first:
         first.sendall(b"first")
         read_until(first, b"first")
-        with server.connect(timeout=0.3) as second:
+        with server.connect() as second:
             second.sendall(b"second")
+            second.settimeout(0.3)
             with pytest.raises(TimeoutError):
                 second.recv(1)
             first.close()
-            second.settimeout(10)
+            second.settimeout(60)
 
             assert read_until(second, b"second") == b"second"
 
@@ -105,13 +106,13 @@ def test_signal_ends_it_within_the_grace(number: int) -> None:
         started = time.monotonic()
 
         assert server.stop(number) == 0
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 50
         assert "1 cut short" in server.stdout
         assert server.stderr == ""
 
 
 def test_conversation_may_finish_within_the_grace() -> None:
-    with example("echoserver", "--grace=10") as server, server.connect() as client:
+    with example("echoserver", "--grace=60") as server, server.connect() as client:
         client.sendall(b"hello")
         read_until(client, b"hello")
         server.process.send_signal(signal.SIGINT)
@@ -119,7 +120,7 @@ def test_conversation_may_finish_within_the_grace() -> None:
         assert read_until(client, b"bye") == b"bye"
         client.close()
 
-        assert server.process.wait(10) == 0
+        assert server.process.wait(60) == 0
 
 
 def test_short_of_descriptors_it_waits_and_goes_on() -> None:
@@ -128,14 +129,14 @@ def test_short_of_descriptors_it_waits_and_goes_on() -> None:
         clients = [server.connect() for _ in range(6)]
         for client in clients:
             client.sendall(b"hi")
-        assert select.select(clients, [], [], 10)[0]
+        assert select.select(clients, [], [], 60)[0]
         answered = [client for client in clients if is_answered(client)]
         assert 0 < len(answered) < len(clients)
         for client in answered:
             client.close()
         waiting = [client for client in clients if client not in answered]
         for client in waiting:
-            client.settimeout(10)
+            client.settimeout(60)
             assert read_until(client, b"hi") == b"hi"
             client.close()
 

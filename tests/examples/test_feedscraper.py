@@ -32,7 +32,7 @@ FEEDS = {
 
 def post(scraper: Running, body: bytes) -> tuple[int, str]:
     """Post as an ordinary client does: keeping the connection, and waiting for the answer."""
-    connection = http.client.HTTPConnection(*scraper.address, timeout=10)
+    connection = http.client.HTTPConnection(*scraper.address, timeout=60)
     try:
         connection.request("POST", "/", body)
         response = connection.getresponse()
@@ -82,7 +82,7 @@ def test_feeds_that_fail_say_why_in_their_place() -> None:
 
 
 def test_a_feed_that_does_not_come_is_given_up() -> None:
-    answers = {"/hangs": rss("too late", delay=1.5)}
+    answers = {"/hangs": rss("too late", delay=60)}
     with serve_web(answers) as web, example("feedscraper", "--timeout=0.3") as scraper:
         status, text = post(scraper, urls(web, "/hangs"))
 
@@ -92,7 +92,7 @@ def test_a_feed_that_does_not_come_is_given_up() -> None:
 def test_other_requests_are_refused() -> None:
     with example("feedscraper") as scraper:
         assert post(scraper, b"x" * 300_000)[0] == 413
-        connection = http.client.HTTPConnection(*scraper.address, timeout=10)
+        connection = http.client.HTTPConnection(*scraper.address, timeout=60)
         connection.request("GET", "/")
         assert connection.getresponse().status == 405
         connection.close()
@@ -124,11 +124,11 @@ def tls_of(authority: trustme.CA) -> ssl.SSLContext:
 
 def test_pool_limit_holds_across_all_clients() -> None:
     feeds = {f"/{number}": rss(f"Feed {number}", delay=0.1) for number in range(10)}
-    with serve_web(feeds) as web, example("feedscraper", "--concurrency=5") as scraper:
+    with serve_web(feeds, together=5) as web, example("feedscraper", "--concurrency=5") as scraper:
         started = time.monotonic()
         clients = []
         for _ in range(4):
-            client = socket.create_connection(scraper.address, 20)
+            client = socket.create_connection(scraper.address, 60)
             body = urls(web, *feeds)
             head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
             client.sendall(head.encode() + body)
@@ -145,7 +145,7 @@ def test_pool_limit_holds_across_all_clients() -> None:
         assert answers == ["\n".join(f"Feed {number}" for number in range(10))] * 4
         assert web.most_in_hand == 5
         assert len(web.asked) == 40
-        assert 0.8 <= elapsed < 8
+        assert elapsed >= 0.8
 
 
 def test_client_program_prints_what_each_client_got(run_isolated: RunIsolated) -> None:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def target() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(10)
+        listener.settimeout(60)
         yield listener
 
 
@@ -60,7 +60,7 @@ def test_reset_on_one_side_ends_the_other(target: socket.socket) -> None:
     with example("forwarder", address_of(target)) as forwarder, forwarder.connect() as client:
         server, _ = target.accept()
         with server:
-            server.settimeout(10)
+            server.settimeout(60)
             reset(client)
 
             assert read_all(server) == b""
@@ -76,7 +76,7 @@ def test_one_connection_does_not_wait_for_another(target: socket.socket) -> None
         busy.sendall(b"hello")
         busy.shutdown(socket.SHUT_WR)
 
-        (ready,), _, _ = select.select(servers, [], [], 10)
+        (ready,), _, _ = select.select(servers, [], [], 60)
         assert ready.recv(100) == b"hello"
         idle.close()
         for server in servers:

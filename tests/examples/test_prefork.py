@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,7 +25,7 @@ PATCHED = (
 def ask(server: Running) -> int:
     """Return the number of the process that answered."""
     host, port = server.address
-    with urllib.request.urlopen(f"http://{host}:{port}/", timeout=10) as response:
+    with urllib.request.urlopen(f"http://{host}:{port}/", timeout=60) as response:
         return int(response.read())
 
 
@@ -32,10 +33,9 @@ def ask_until(server: Running, wanted: int) -> set[int]:
     """Ask, many at a time, until so many processes have answered."""
     answered: set[int] = set()
     with ThreadPoolExecutor(10) as executor:
-        for _ in range(50):
+        give_up = time.monotonic() + 60
+        while len(answered) < wanted and time.monotonic() < give_up:
             answered |= set(executor.map(ask, [server] * 20))
-            if len(answered) >= wanted:
-                break
     return answered
 
 

@@ -15,7 +15,7 @@ def test_every_link_of_every_index_is_fetched_once(run_isolated: RunIsolated) ->
     site = {page: Answer(b"some text", delay=0.02) for page in pages}
     site["/first"] = Answer("\n".join(pages[:12]).encode())
     site["/second"] = Answer("\r\n".join(pages[12:]).encode())
-    with serve_web(site) as web:
+    with serve_web(site, together=2) as web:
         finished = run_isolated(
             PROGRAM,
             "--consumers=4",

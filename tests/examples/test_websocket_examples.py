@@ -21,7 +21,7 @@ from tests.conftest import RunIsolated
 from tests.examples.programs import EXAMPLES, Running, example
 
 pytestmark = pytest.mark.slow
-PATIENCE = 15.0
+PATIENCE = 60.0
 
 
 def url_of(server: Running, path: str) -> str:
@@ -94,7 +94,7 @@ def end_with(server: Running, *websockets: websocket.RFC6455WebSocket) -> None:
 
 def test_a_room() -> None:
     with example("websocket_chat") as server:
-        connection = http.client.HTTPConnection(*server.address, timeout=10)
+        connection = http.client.HTTPConnection(*server.address, timeout=60)
         connection.request("GET", "/")
         response = connection.getresponse()
         assert (response.status, response.read()) == (
@@ -131,7 +131,7 @@ def test_a_guest_who_does_not_read_is_shown_out_and_holds_up_nobody() -> None:
         with enter(server, "Ann") as ann, enter(server, "Lazy", compression=False) as lazy:
             hear(ann, "Lazy has come (2 here)")
             line = "x" * 900
-            with Timeout(60):
+            with Timeout(180):
                 for _ in range(20_000):
                     ann.send(line)
                     heard = ann.wait()
@@ -205,7 +205,7 @@ def read_when_there(path: Path) -> str:
 
 def page_of(port: int) -> str:
     def look() -> str:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request("GET", "/json")
         pages = json.loads(connection.getresponse().read())
         connection.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,25 +21,35 @@ class Answer:
     delay: float = 0.0
 
 
+PATIENCE = 30.0  # seconds until those that should ask together do
+
+
 @dataclass
 class Web:
-    """The server as tests see it: answers by path, and what was asked for."""
+    """The server as tests see it: answers by path, and what was asked for.
+
+    Nobody is answered before `together` were in hand at once, and delays end with the server.
+    """
 
     answers: dict[str, Answer] = field(default_factory=dict)
+    together: int = 1
     url: str = ""
     port: int = 0
     in_hand: int = 0
     most_in_hand: int = 0
     asked: list[str] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.Condition = field(default_factory=threading.Condition)
+    is_over: threading.Event = field(default_factory=threading.Event)
 
     def answer(self, path: str) -> Answer:
         with self.lock:
             self.asked.append(path)
             self.in_hand += 1
             self.most_in_hand = max(self.most_in_hand, self.in_hand)
+            self.lock.notify_all()
+            self.lock.wait_for(lambda: self.most_in_hand >= self.together, PATIENCE)
         answer = self.answers.get(path, Answer(b"no such page", status=404))
-        time.sleep(answer.delay)
+        self.is_over.wait(answer.delay)
         with self.lock:
             self.in_hand -= 1
         return answer
@@ -89,9 +98,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve_web(answers: dict[str, Answer], tls: ssl.SSLContext | None = None) -> Iterator[Web]:
-    """Serve the answers until the block ends."""
-    web = Web(answers)
+def serve_web(
+    answers: dict[str, Answer], tls: ssl.SSLContext | None = None, together: int = 1
+) -> Iterator[Web]:
+    """Serve the answers until the block ends; the first `together` at the same time."""
+    web = Web(answers, together)
     with _Server(web, tls) as server:
         web.port = server.server_address[1]
         web.url = f"{'https' if tls else 'http'}://localhost:{web.port}"
@@ -100,5 +111,6 @@ def serve_web(answers: dict[str, Answer], tls: ssl.SSLContext | None = None) -> 
         try:
             yield web
         finally:
+            web.is_over.set()
             server.shutdown()
             thread.join()
