@@ -11,7 +11,7 @@ from eventlet.convenience import connect
 from eventlet.timeout import Timeout
 
 PROMPT, MORE, PDB = ">>> ", "... ", "(Pdb) "
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 class Client:

@@ -308,10 +308,12 @@ def test_connections_are_handled_at_the_same_time(listener: GreenSocket) -> None
 
     server = spawn(serve, listener, handle)
     clients = [connect(listener.getsockname()) for _ in range(5)]
-    sleep(0.01)
+    while len(together) < 5:
+        sleep(0.001)
     for client in clients:
         client.close()
-    sleep(0.01)
+    while active:
+        sleep(0.001)
     server.kill()
 
     assert together == [1, 2, 3, 4, 5]
@@ -320,6 +322,8 @@ def test_connections_are_handled_at_the_same_time(listener: GreenSocket) -> None
 def test_at_the_limit_nothing_more_is_accepted(listener: GreenSocket) -> None:
     server = Server(listener, concurrency=2)
     idle = [connect(server.address) for _ in range(3)]
+    while len(server.connections) < 2:
+        sleep(0.001)
     sleep(0.01)
     at_the_limit = len(server.connections)
     idle[0].sendall(b"done")
