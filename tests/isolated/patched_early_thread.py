@@ -15,6 +15,8 @@ late = threading.Thread(target=time.sleep, args=(600,), daemon=True)
 late.start()
 patcher.monkey_patch()
 
+ticks: list[int] = []
+
 
 def tick() -> None:
     while True:
