@@ -1,8 +1,8 @@
 """Write response heads: the application's status and fields, checked, in their final bytes.
 
 Nothing leaves here that a reader of HTTP could take for more or less than it is: names are
-tokens, values hold no line end and no other control character, there is one Content-Length at
-most, and the transfer coding is left to the server.
+tokens, or at least bytes that split nothing; values hold no line end and no other control
+character; there is one Content-Length at most; and the transfer coding is left to the server.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ _KINDS = {
     "transfer-encoding": CODING,
     "connection": CONNECTION,
 }
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# A token, or what latin-1 has beyond ASCII: Swift names metadata in UTF-8. It can split nothing.
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z\x80-\xff]+")
 _STATUS = re.compile(r"([1-9][0-9]{2})(?: .*)?")
 _MAX_LENGTH_DIGITS = 18
 _TEXT_BYTES = bytes(c for c in range(256) if (c >= 32 and c != 127) or c == 9)
@@ -64,7 +65,7 @@ def status_code(status: Any) -> int:
 @lru_cache(maxsize=512)
 def label_as_given(name: Any) -> tuple[str, int]:
     """Check a header name; return it and its kind."""
-    if not isinstance(name, str) or _TOKEN.fullmatch(name) is None:
+    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
         raise InvalidResponse(f"header name must be a token, not {name!r}")
     return name, _KINDS.get(name.lower(), PLAIN)
 
@@ -76,7 +77,9 @@ def capitalized_label(name: Any) -> tuple[str, int]:
     Only ASCII letters change, in each part between dashes by itself.
     """
     name, kind = label_as_given(name)
-    return "-".join(part.capitalize() for part in name.split("-")), kind
+    return b"-".join(part.capitalize() for part in name.encode("latin-1").split(b"-")).decode(
+        "latin-1"
+    ), kind
 
 
 def field_value(name: str, value: Any) -> str:

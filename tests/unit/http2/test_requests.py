@@ -364,6 +364,16 @@ def test_switching_protocols_is_an_error_of_the_application() -> None:
         assert peer.answer(1).status == 500
 
 
+def test_a_header_name_beyond_ascii_is_an_error_of_the_application() -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [("X-Caf\xe9", "1")])
+        return []
+
+    with peer_of(app) as peer:
+        peer.get(1)
+        assert peer.answer(1).status == 500
+
+
 def test_nobody_takes_the_connection_over() -> None:
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         wsgi.WSGI_LOCAL.already_handled = True
