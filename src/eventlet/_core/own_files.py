@@ -30,35 +30,53 @@ def identity_of(fd: int) -> FileIdentity | None:
 
 
 def open_anew(hub: "Hub") -> None:
-    """Give a hub another poller and another wake-up descriptor, which know of nobody yet."""
+    """Give a hub, in a forked child, another poller and another wake-up descriptor."""
     # What is gone is noted before a new file can have its number.
     hub.poller.close()
     hub.notifier = hub.notifier.successor()
+    _open(hub)
+
+
+def renew(hub: "Hub") -> None:
+    """`open_anew`; those who wait for descriptors go on waiting."""
+    open_anew(hub)
+    _move_waiters(hub)
+
+
+def regain(hub: "Hub") -> bool:
+    """Give a hub new files if its own were closed; tell whether they were.
+
+    Those who wait for a descriptor that was closed too are told so.
+    """
+    if _has_its_files(hub):
+        return False
+    _lost.append((hub.poller, hub.notifier))
+    hub.notifier = type(hub.notifier)()
+    _open(hub)
+    _move_waiters(hub)
+    return True
+
+
+# -- private ---------------------------------------------------------------------------------
+
+_lost: list[object] = []
+"""What held numbers that may be others' by now: never collected, so it never closes them."""
+
+
+def _has_its_files(hub: "Hub") -> bool:
+    watches = getattr(hub.poller, "watches", None)  # one that has a file of its own
+    return hub.notifier.is_open() and (watches is None or watches(hub.notifier.fd))
+
+
+def _open(hub: "Hub") -> None:
     hub.poller = type(hub.poller)()
     hub._notified = False
     hub._watch_notifier()
 
 
-def renew(hub: "Hub") -> None:
-    """Give a hub another poller and another wake-up descriptor; those who wait stay."""
-    open_anew(hub)
+def _move_waiters(hub: "Hub") -> None:
     records = hub.descriptors
     hub.descriptors = dict(records)
     for fd, record in records.items():
         if not record.move_to_new_poller() and hub.descriptors.get(fd) is record:
             del hub.descriptors[fd]
-
-
-def regain(hub: "Hub") -> bool:
-    """Renew the files of a hub if they were closed; tell whether they were.
-
-    Those who wait for a descriptor that was closed too are told so.
-    """
-    try:
-        hub._watch_notifier()
-        is_lost = not hub.notifier.is_open()
-    except OSError:
-        is_lost = True
-    if is_lost:
-        renew(hub)
-    return is_lost

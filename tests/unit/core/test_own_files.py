@@ -139,6 +139,26 @@ for fd in log:
     )
 
 
+def test_a_loop_that_got_the_number_of_the_hubs_epoll_keeps_it() -> None:
+    run_isolated(
+        START
+        + """
+import asyncio
+from eventlet.asyncio import run, wait_for_awaitable
+
+async def give():
+    await asyncio.sleep(0.001)
+    return 4
+
+close_all()
+assert run(give()) == 4
+assert wait_for_awaitable(give()) == 4
+""",
+        "epolls",
+        flags=(),
+    )
+
+
 def test_only_a_file_of_the_same_kind_and_place_is_the_same() -> None:
     run_isolated(
         START

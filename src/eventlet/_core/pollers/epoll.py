@@ -82,6 +82,14 @@ class EpollPoller:
         except OSError:
             pass  # ENOENT, EBADF: the kernel forgot it when the file was closed
 
+    def watches(self, fd: int) -> bool:
+        """Whether `fd`, the wake-up descriptor, is known to what our number stands for."""
+        try:
+            self._epoll.modify(fd, select.EPOLLONESHOT | select.EPOLLIN | select.EPOLLRDHUP)
+        except OSError:
+            return False
+        return True
+
     def fileno(self) -> int:
         fd: int = self._epoll.fileno()
         return fd
