@@ -50,6 +50,7 @@ class StreamResponse(Response):
         write = super().start_response(status, headers, exc_info)
         if self.code < _LOWEST_FINAL:
             raise InvalidResponse(f"status {status!r} is not the last one, and HTTP/2 has no 101")
+        assert self._head is not None
         for name, _ in response_fields(self._head.data):
             if not name.isascii():  # RFC 9113 section 8.2.1
                 raise InvalidResponse(f"HTTP/2 has no header named {name.decode('latin-1')!r}")
