@@ -137,6 +137,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
     _told = ""  # the state, once the server stops
     _is_judged = False  # the present request has its `_fields`
     _plain_wfile: Any = None  # if it does nothing but to send
+    _plain_names: frozenset[str] = frozenset()  # of its attributes, while nobody has put one there
 
     def __init__(self, conn_state: list[Any], server: Any) -> None:
         is_plain = OWN_SETTINGS.isdisjoint(vars(self)) and is_unchanged(
@@ -201,6 +202,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
         self.wfile = sock.makefile("wb", self.wbufsize)
         if not is_tls(sock) and makes_plain_files(sock):
             self._plain_wfile = self.wfile
+            self._plain_names = frozenset(vars(self.wfile))
         self._prepare()
 
     def handle(self) -> None:
@@ -543,7 +545,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
     def _may_pass_by_wfile(self) -> bool:
         """Tell whether nobody would miss the bytes that `wfile` does not see."""
         file = self._plain_wfile
-        return file is not None and self.wfile is file and not vars(file)
+        return file is not None and self.wfile is file and vars(file).keys() == self._plain_names
 
     def _sendfile(self, file: Any, offset: int, count: int) -> int:
         self.wfile.flush()
