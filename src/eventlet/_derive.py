@@ -202,12 +202,13 @@ def share(namespace: Namespace, name: str) -> None:
     """Fill a module's namespace with the objects of another module, for one that never waits.
 
     Taken from the module's dictionary, because `__all__` leaves public names out. Names with
-    two leading underscores and the package's own submodules stay away, but `__all__` comes.
+    two leading underscores and the package's own submodules stay away, but `__all__` and
+    `__patched__` come.
     """
     source = importlib.import_module(name)
     below = f"{name}."
     for attribute, value in vars(source).items():
-        if attribute.startswith("__") and attribute != "__all__":
+        if attribute.startswith("__") and attribute not in ("__all__", "__patched__"):
             continue
         if isinstance(value, ModuleType) and value.__name__.startswith(below):
             continue

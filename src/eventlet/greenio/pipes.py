@@ -19,6 +19,7 @@ from eventlet._core.current import get_hub
 from eventlet._errors import IOClosed
 from eventlet._thread_pool import ThreadPool
 from eventlet._unpatched import get_blocking, os_read, os_write, set_blocking
+from eventlet.greenio.buffers import BufferedRandom, buffer_for
 from eventlet.greenio.records import Records
 from eventlet.greenio.waiting import spend_budget
 
@@ -325,13 +326,9 @@ def _stack(
     size = io.DEFAULT_BUFFER_SIZE if buffering in (-1, 1) else buffering
     buffer: Any
     if "+" in mode and raw.seekable():
-        buffer = io.BufferedRandom(raw, size)
-    elif raw.writable() and not raw.readable():
-        buffer = io.BufferedWriter(raw, size)
-    elif raw.readable() and not raw.writable():
-        buffer = io.BufferedReader(raw, size)
+        buffer = BufferedRandom(raw, size)
     else:
-        buffer = io.BufferedRWPair(raw, raw, size)
+        buffer = buffer_for(raw, size)
     if binary:
         return buffer
     return io.TextIOWrapper(buffer, encoding, errors, newline, line_buffering)

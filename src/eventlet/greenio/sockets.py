@@ -23,6 +23,7 @@ the existing socket.
 """
 
 import errno
+import io
 import os
 import socket
 import sys
@@ -42,6 +43,7 @@ from eventlet._unpatched import (
     real_socket,
     sendfile,
 )
+from eventlet.greenio.buffers import buffer_for
 from eventlet.greenio.waiting import (
     WaitingSocket,
     get_family,
@@ -154,7 +156,7 @@ class GreenSocket(WaitingSocket):
                 return bytes(buffer[: self._fill(memoryview(buffer), flags)])
             data: bytes = self._reading(_recv, bufsize, flags, wait=not flags & _DONT_WAIT)
             return data
-        return self.recv(bufsize)
+        return GreenSocket.recv(self, bufsize)
 
     def _wait_until_readable(self) -> None:
         """Wait for data, a FIN or an error without taking anything."""
@@ -201,7 +203,7 @@ class GreenSocket(WaitingSocket):
             wait = not flags & _DONT_WAIT
             size: int = self._reading(_recv_into, buffer, nbytes, flags, wait=wait)
             return size
-        return self.recv_into(buffer, nbytes)
+        return GreenSocket.recv_into(self, buffer, nbytes)
 
     def _wants_all(self, flags: int) -> bool:
         """Whether this is a receive that a blocking socket makes until all has come."""
@@ -279,7 +281,7 @@ class GreenSocket(WaitingSocket):
         if flags:
             count: int = self._writing(_send, data, flags, wait=not flags & _DONT_WAIT)
             return count
-        return self.send(data)
+        return GreenSocket.send(self, data)  # not `self.send`, which may be somebody's own
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send all of `data`. The socket's timeout bounds the whole call.
@@ -378,6 +380,37 @@ class GreenSocket(WaitingSocket):
             if total and hasattr(file, "seek"):
                 file.seek(offset + total)
         return total
+
+    def makefile(
+        self,
+        mode: str = "r",
+        buffering: int | None = None,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+    ) -> Any:
+        """Return a file object over the socket, as the standard one does; arguments as for `open`.
+
+        It and the socket are closed independently. Green threads may share its buffer.
+        """
+        if buffering == 0 or not set(mode) <= {"r", "w", "b"}:
+            return super().makefile(
+                mode,  # type: ignore[call-overload]
+                buffering,
+                encoding=encoding,
+                errors=errors,
+                newline=newline,
+            )
+        ways = ("r" if "r" in mode or "w" not in mode else "") + ("w" if "w" in mode else "")
+        raw: Any = super().makefile(ways + "b", 0)  # type: ignore[call-overload]
+        size = io.DEFAULT_BUFFER_SIZE if buffering is None or buffering < 0 else buffering
+        buffer = buffer_for(raw, size)
+        if "b" in mode:
+            return buffer
+        text = io.TextIOWrapper(buffer, io.text_encoding(encoding), errors, newline)
+        text.mode = mode  # type: ignore[misc]
+        return text
 
     def makeGreenFile(self, *args: Any, **kw: Any) -> Any:
         """Old name of `makefile`."""

@@ -57,7 +57,7 @@ if DEPRECATED_EAI_NODATA.read() and hasattr(_real_socket, "EAI_NODATA"):
         _real_socket.EAI_NODATA, "No address associated with hostname"
     )
 
-_RDTYPES = {_real_socket.AF_INET: "A", _real_socket.AF_INET6: "AAAA"}
+_RDTYPES: dict[Any, str] = {_real_socket.AF_INET: "A", _real_socket.AF_INET6: "AAAA"}
 
 
 def __getattr__(name: str) -> Any:
@@ -136,7 +136,7 @@ def resolve(
     Raises:
         socket.gaierror: no answer, an answer too late, or another family.
     """
-    rdtype = _RDTYPES.get(_real_socket.AddressFamily(family))
+    rdtype = _RDTYPES.get(family)
     if rdtype is None:
         raise _real_socket.gaierror(_real_socket.EAI_FAMILY, "Address family not supported")
     dns = load_dns()

@@ -156,6 +156,13 @@ def test_what_is_patched_is_there_and_listed(patch: object) -> None:
     assert set(names) <= set(green.__patched__)
 
 
+def test_the_old_name_of_queue_says_what_is_patched_too() -> None:
+    old, new = (importlib.import_module(f"eventlet.green.{name}") for name in ("Queue", "queue"))
+
+    assert set(old.__patched__) >= {"Queue", "LifoQueue", "PriorityQueue"}
+    assert old.__patched__ is new.__patched__
+
+
 def test_no_public_name_of_a_patched_module_is_from_a_later_python_only() -> None:
     known_from = {"_ThreadHandle", "_make_thread_handle", "_shutdown", "_thread_shutdown"}
     known_from |= {"_get_main_thread_ident", "start_joinable_thread", "_start_joinable_thread"}

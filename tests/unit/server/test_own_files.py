@@ -36,7 +36,7 @@ class Shouting(io.RawIOBase):
 def shout(sock: GreenSocket, mode: str, bufsize: int) -> Any:
     if "r" in mode:
         return io.BufferedReader(Shouting(sock))
-    return GreenSocket.makefile(sock, mode, bufsize)  # type: ignore[call-overload]  # any mode
+    return GreenSocket.makefile(sock, mode, bufsize)
 
 
 def test_files_of_an_overridden_makefile_are_used() -> None:

@@ -1,0 +1,189 @@
+"""Buffered files that several green threads use at once."""
+
+import io
+import os
+import socket as standard_socket
+from typing import Any
+
+import pytest
+from greenlet import getcurrent
+
+from eventlet.greenio import GreenPipe, GreenSocket
+from eventlet.greenio.buffers import BufferedPair, BufferedReader
+from eventlet.greenthread import sleep, spawn
+from eventlet.timeout import Timeout
+
+LONG = b"x" * 30_000
+
+
+def socketpair() -> tuple[GreenSocket, GreenSocket]:
+    one, other = standard_socket.socketpair()
+    return GreenSocket(one), GreenSocket(other)
+
+
+def pipe(mode: str = "b") -> tuple[Any, Any]:
+    read_end, write_end = os.pipe()
+    return GreenPipe(read_end, "r" + mode), GreenPipe(write_end, "w" + mode)
+
+
+def write_often(file: Any) -> None:
+    for _ in range(10):
+        file.write(LONG)
+        file.flush()
+
+
+def test_two_threads_write_to_one_pipe() -> None:
+    reader, writer = pipe()
+    threads = [spawn(write_often, writer) for _ in range(3)]
+    sleep(0)
+    assert len(reader.read(900_000)) == 900_000
+    for thread in threads:
+        thread.wait()
+    writer.close()
+    assert reader.read() == b""
+    reader.close()
+
+
+def test_two_threads_write_text_to_one_pipe() -> None:
+    reader, writer = pipe("")
+
+    def write_lines(number: int) -> None:
+        for _ in range(1000):
+            writer.write(f"{number} {'y' * 60}\n")
+        writer.flush()
+
+    threads = [spawn(write_lines, number) for number in range(4)]
+    lines = [reader.readline() for _ in range(4000)]
+    for thread in threads:
+        thread.wait()
+    assert sorted(lines) == sorted(f"{n} {'y' * 60}\n" for n in range(4) for _ in range(1000))
+    writer.close()
+    reader.close()
+
+
+def test_two_threads_write_to_one_file_of_a_socket() -> None:
+    ours, theirs = socketpair()
+    with ours, theirs, ours.makefile("wb") as writer, theirs.makefile("rb") as reader:
+        threads = [spawn(write_often, writer) for _ in range(3)]
+        sleep(0)
+        assert len(reader.read(900_000)) == 900_000
+        for thread in threads:
+            thread.wait()
+
+
+def test_readers_take_turns_in_their_order() -> None:
+    reader, writer = pipe()
+    threads = [spawn(reader.readline) for _ in range(3)]
+    sleep(0)
+    for line in (b"first\n", b"second\n", b"third\n"):
+        writer.write(line)
+        writer.flush()
+        sleep(0)
+    assert [thread.wait() for thread in threads] == [b"first\n", b"second\n", b"third\n"]
+    reader.close()
+    writer.close()
+
+
+def test_close_waits_for_a_reader_as_it_does_for_an_os_thread() -> None:
+    reader, writer = pipe()
+    reading = spawn(reader.read, 1)
+    sleep(0)
+    closing = spawn(reader.close)
+    sleep(0)
+    assert not reader.closed
+    writer.write(b"x")
+    writer.flush()
+    assert reading.wait() == b"x"
+    closing.wait()
+    assert reader.closed
+    writer.close()
+
+
+@pytest.mark.parametrize("how", ["kill", "Timeout"])
+def test_an_interrupted_reader_gives_its_turn_away(how: str) -> None:
+    reader, writer = pipe()
+
+    def read_impatiently() -> None:
+        with Timeout(0.01, False):
+            reader.read(1)
+
+    interrupted = spawn(reader.read, 1) if how == "kill" else spawn(read_impatiently)
+    sleep(0)
+    following = spawn(reader.read, 1)
+    sleep(0)
+    if how == "kill":
+        interrupted.kill()
+    else:
+        interrupted.wait()
+    writer.write(b"x")
+    writer.flush()
+    assert following.wait() == b"x"
+    reader.close()
+    writer.close()
+
+
+def test_one_reads_while_another_writes() -> None:
+    ours, theirs = socketpair()
+    with ours, theirs, ours.makefile("rwb") as both:
+        assert isinstance(both, BufferedPair)
+        reading = spawn(both.readline)
+        sleep(0)
+        both.write(b"question\n")
+        both.flush()
+        assert theirs.recv(100) == b"question\n"
+        theirs.sendall(b"answer\n")
+        assert reading.wait() == b"answer\n"
+
+
+def test_a_call_out_of_a_call_of_the_same_thread_goes_through() -> None:
+    class Nested(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any, /) -> int:
+            file.read(1)
+            return 0
+
+    file = BufferedReader(Nested())
+    with Timeout(30), pytest.raises(RuntimeError, match="reentrant"):
+        file.read(1)
+    file.close()
+
+
+def test_the_turn_of_who_was_left_behind_by_a_fork_is_not_waited_for() -> None:
+    reader, writer = pipe()
+    reader._turn.take(getcurrent())
+    reader._turn.holder, reader._turn.process = None, -1  # as a child finds it
+    writer.write(b"x")
+    writer.close()
+    with Timeout(30):
+        assert reader.read() == b"x"
+    reader.close()
+
+
+@pytest.mark.parametrize("mode", ["r", "w", "rw", "rb", "wb", "rwb", "b", "", "br"])
+@pytest.mark.parametrize("buffering", [None, -1, 1, 500])
+def test_makefile_is_like_the_standard_one(mode: str, buffering: int | None) -> None:
+    ours, theirs = socketpair()
+    standard, other = standard_socket.socketpair()
+    with ours, theirs, standard, other:
+        made: Any = ours.makefile(mode, buffering)
+        like: Any = standard.makefile(mode, buffering)  # type: ignore[call-overload]
+        with made, like:
+            assert isinstance(made, type(like))
+            assert made.mode == like.mode if hasattr(like, "mode") else not hasattr(made, "mode")
+            assert (made.readable(), made.writable()) == (like.readable(), like.writable())
+            assert getattr(made, "encoding", None) == getattr(like, "encoding", None)
+
+
+def test_makefile_refuses_what_the_standard_one_refuses() -> None:
+    ours, theirs = socketpair()
+    with ours, theirs:
+        with pytest.raises(ValueError, match="invalid mode 'x'"):
+            ours.makefile("x")
+        with pytest.raises(ValueError, match="unbuffered streams must be binary"):
+            ours.makefile("r", 0)
+        with ours.makefile("rb", 0) as raw:
+            assert type(raw) is standard_socket.SocketIO
+        ours.close()
+        assert ours.fileno() == -1
