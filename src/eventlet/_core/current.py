@@ -14,7 +14,14 @@ from eventlet._core.hub import Hub
 from eventlet._errors import UnsupportedRuntime
 from eventlet._unpatched import get_ident, local
 
-__all__ = ["drop_hub", "existing_hub", "get_hub", "hubs", "set_hub_factory"]
+__all__ = [
+    "call_at_first_hub",
+    "drop_hub",
+    "existing_hub",
+    "get_hub",
+    "hubs",
+    "set_hub_factory",
+]
 
 
 class _Holder:
@@ -56,6 +63,13 @@ _closing: dict[int, Hub] = {}
 
 hubs: set[Hub] = fork.hubs
 """Every open hub of this process."""
+
+_at_first_hub: list[Callable[[], object]] = []
+
+
+def call_at_first_hub(function: Callable[[], object]) -> None:
+    """Have a function called when this process gets its first hub; for modules of ours."""
+    _at_first_hub.append(function)
 
 
 def set_hub_factory(factory: Callable[[], Hub] | None, everywhere: bool = False) -> None:
@@ -101,6 +115,8 @@ def _make_hub() -> Hub:
     post_initialize = getattr(hub, "_post_initialize", None)
     if post_initialize is not None:
         post_initialize()
+    while _at_first_hub:
+        _at_first_hub.pop(0)()
     return hub
 
 
