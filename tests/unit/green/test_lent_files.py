@@ -46,8 +46,8 @@ def test_children_in_a_pipeline_wait_for_each_other() -> None:
 
 @pytest.mark.parametrize("how", ["file", "number", "duplicate"])
 def test_we_may_read_before_and_after_the_child_did(how: str, ticker: list[int]) -> None:
-    script = "echo ours; sleep 0.1; echo theirs; sleep 0.1; echo ours again"
-    with subprocess.Popen(["sh", "-c", script], stdout=PIPE, bufsize=0) as first:
+    script = "echo ours; sleep 0.1; echo theirs; read word; echo ours again"
+    with subprocess.Popen(["sh", "-c", script], stdin=PIPE, stdout=PIPE, bufsize=0) as first:
         out: Any = first.stdout
         duplicate = os.dup(out.fileno())
         assert out.read(5) == b"ours\n"
@@ -57,8 +57,14 @@ def test_we_may_read_before_and_after_the_child_did(how: str, ticker: list[int])
         with subprocess.Popen(["head", "-n", "1"], stdin=given, stdout=PIPE) as second:
             assert second.communicate() == (b"theirs\n", None)
         before = len(ticker)
+
+        def let_it_go_on() -> None:
+            while len(ticker) < before + 5:
+                sleep(0.001)
+            first.stdin.write(b"\n")
+
+        spawn(let_it_go_on)
         assert out.read(100) == b"ours again\n"
-        assert len(ticker) > before + 5
         os.close(duplicate)
 
 
@@ -84,9 +90,9 @@ def test_a_writer_of_much_lets_others_run(ticker: list[int]) -> None:
         with subprocess.Popen(["echo", "first"], stdout=far):
             pass
         thread: GreenThread = spawn(far.write, bytes(1 << 20))
-        sleep(0.02)
+        while len(ticker) < 3:
+            sleep(0.005)
         assert not thread.dead
-        assert len(ticker) > 1
         assert near.read(6 + (1 << 20)) == b"first\n" + bytes(1 << 20)
         assert thread.wait() == 1 << 20
 
@@ -102,10 +108,10 @@ def test_a_child_answers_a_client_on_its_socket(ticker: list[int]) -> None:
             assert client.recv(100) == b"for the child\n"
         before = len(ticker)
         reader = spawn(server.recv, 10)
-        sleep(0.05)
+        while len(ticker) < before + 4:
+            sleep(0.005)
         client.sendall(b"for us")
         assert reader.wait() == b"for us"
-        assert len(ticker) > before + 3
         server.close()
 
 

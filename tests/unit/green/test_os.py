@@ -33,6 +33,12 @@ def start_child(code: str) -> int:
 EXIT_3 = "import time; time.sleep(0.05); raise SystemExit(3)"
 
 
+def start_gated(gate: Pipe) -> int:
+    """Start a process that exits with 3 once something is written to the pipe."""
+    real_os.set_inheritable(gate.reader, True)
+    return start_child(f"import os; os.read({gate.reader}, 1); raise SystemExit(3)")
+
+
 def test_read_parks_until_there_is_something(pipe: Pipe) -> None:
     reader = spawn(os.read, pipe.reader, 10)
     sleep(0)
@@ -262,16 +268,15 @@ def test_fdopen_refuses_what_is_no_number(fd: Any) -> None:
         os.fdopen(fd)
 
 
-def test_waitpid_parks_until_the_child_exits() -> None:
-    child = start_child(EXIT_3)
-    ticks = 0
+def test_waitpid_parks_until_the_child_exits(pipe: Pipe) -> None:
+    child = start_gated(pipe)
     waiter = spawn(os.waitpid, child, 0)
-    while not waiter.dead:
+    for _ in range(3):
         sleep(0.005)
-        ticks += 1
+    assert not waiter.dead
+    pipe.write(b"x")
 
     assert waiter.wait() == (child, 3 << 8)
-    assert ticks > 2
 
 
 def test_waitpid_of_a_child_that_has_exited_does_not_park() -> None:
@@ -281,10 +286,11 @@ def test_waitpid_of_a_child_that_has_exited_does_not_park() -> None:
     assert os.waitpid(child, 0) == (child, 3 << 8)
 
 
-def test_waitpid_without_waiting_is_the_plain_call() -> None:
-    child = start_child(EXIT_3)
+def test_waitpid_without_waiting_is_the_plain_call(pipe: Pipe) -> None:
+    child = start_gated(pipe)
 
     assert os.waitpid(child, os.WNOHANG) == (0, 0)
+    pipe.write(b"x")
     assert os.waitpid(child, 0) == (child, 3 << 8)
 
 
@@ -295,10 +301,11 @@ def test_waitpid_of_no_child_says_so() -> None:
         os.wait()
 
 
-def test_a_killed_waitpid_leaves_the_status_to_the_next() -> None:
-    child = start_child(EXIT_3)
+def test_a_killed_waitpid_leaves_the_status_to_the_next(pipe: Pipe) -> None:
+    child = start_gated(pipe)
     with pytest.raises(Timeout), Timeout(0.01):
         os.waitpid(child, 0)
+    pipe.write(b"x")
 
     assert os.waitpid(child, 0) == (child, 3 << 8)
 
@@ -347,15 +354,18 @@ def test_waitpid_sees_a_child_stop() -> None:
     assert os.waitpid(child, 0) == (child, 0)
 
 
-def test_wait_takes_whichever_child_exits_first() -> None:
-    slow = start_child("import time; time.sleep(0.2)")
-    fast = start_child(EXIT_3)
+def test_wait_takes_whichever_child_exits_first(pipe: Pipe) -> None:
+    slow = start_gated(pipe)
+    fast = start_child("raise SystemExit(4)")
 
-    assert os.wait() == (fast, 3 << 8)
-    assert os.waitpid(0, 0) == (slow, 0)
+    assert os.wait() == (fast, 4 << 8)
+    pipe.write(b"x")
+    assert os.waitpid(0, 0) == (slow, 3 << 8)
 
 
-def test_many_who_wait_for_any_child_share_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_who_wait_for_any_child_share_one_thread(
+    monkeypatch: pytest.MonkeyPatch, pipe: Pipe
+) -> None:
     started: list[object] = []
     ordinary = real_thread.start_new_thread
 
@@ -364,15 +374,16 @@ def test_many_who_wait_for_any_child_share_one_thread(monkeypatch: pytest.Monkey
         return ordinary(function, arguments)
 
     monkeypatch.setattr(_children, "start_new_thread", start)
-    child = start_child("import time; time.sleep(0.1)")
+    child = start_gated(pipe)
     waiters: list[GreenThread] = [spawn(outcome, os.wait) for _ in range(3)]
     sleep(0.03)
     started_while_waiting = len(started)
     kill(waiters.pop())
+    pipe.write(b"x")
     results = [waiter.wait() for waiter in waiters]
 
     assert started_while_waiting == 1
-    assert sorted(map(str, results)) == [f"({child}, 0)", "<class 'ChildProcessError'>"]
+    assert sorted(map(str, results)) == [f"({child}, 768)", "<class 'ChildProcessError'>"]
 
 
 def test_a_forked_child_watches_its_own_children() -> None:
@@ -382,7 +393,7 @@ def test_a_forked_child_watches_its_own_children() -> None:
         from eventlet.greenthread import spawn, sleep
         grand = real_os.fork()
         if not grand:
-            time.sleep(5)
+            time.sleep(60)
             real_os._exit(9)
         waiter = spawn(os.wait)
         sleep(0.01)
@@ -422,19 +433,20 @@ def test_flags_of_standard_streams_are_unchanged_after_exit() -> None:
 
 
 def test_waiting_does_not_slow_the_clock_of_others() -> None:
-    child = start_child("import time; time.sleep(0.05)")
+    child = start_child("import time; time.sleep(60)")
     waiter = spawn(os.waitpid, child, 0)
     begin = time.monotonic()
     sleep(0.01)
     late = time.monotonic() - begin
-    waiter.wait()
+    real_os.kill(child, 9)
 
-    assert late < 0.045
+    assert waiter.wait() == (child, 9)
+    assert late < 20
 
 
 @pytest.mark.parametrize("name", ["wait3", "wait4", "waitid", "waitid of a pidfd"])
-def test_the_other_calls_that_wait_for_children_park_too(name: str) -> None:
-    child = start_child(EXIT_3)
+def test_the_other_calls_that_wait_for_children_park_too(name: str, pipe: Pipe) -> None:
+    child = start_gated(pipe)
     pidfd = real_os.pidfd_open(child)
     call = {
         "wait3": lambda: os.wait3(0),
@@ -442,15 +454,14 @@ def test_the_other_calls_that_wait_for_children_park_too(name: str) -> None:
         "waitid": lambda: os.waitid(os.P_PID, child, os.WEXITED),
         "waitid of a pidfd": lambda: os.waitid(os.P_PIDFD, pidfd, os.WEXITED),
     }[name]
-    ticks = 0
     waiter: GreenThread = spawn(call)
-    while not waiter.dead:
+    for _ in range(3):
         sleep(0.005)
-        ticks += 1
+    assert not waiter.dead
+    pipe.write(b"x")
     found = waiter.wait()
     real_os.close(pidfd)
 
-    assert ticks > 2
     if name.startswith("waitid"):
         assert (found.si_pid, found.si_status, found.si_code) == (child, 3, os.CLD_EXITED)
     else:
@@ -462,11 +473,12 @@ def test_the_other_calls_that_wait_for_children_park_too(name: str) -> None:
         os.waitid(os.P_ALL, 0, os.WEXITED)
 
 
-def test_waitid_leaves_the_status_and_does_not_wait_when_told_so() -> None:
-    child = start_child(EXIT_3)
+def test_waitid_leaves_the_status_and_does_not_wait_when_told_so(pipe: Pipe) -> None:
+    child = start_gated(pipe)
 
     assert os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG) is None
     assert os.wait4(child, os.WNOHANG)[:2] == (0, 0)
+    pipe.write(b"x")
     found = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
     assert found is not None
     assert found.si_status == 3

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from eventlet._core.scope import move_on_after
+from eventlet.green import _processes
 from eventlet.green._processes import SemLock
 from eventlet.greenthread import sleep, spawn
 from eventlet.timeout import Timeout
@@ -44,7 +45,7 @@ def make(kind: int = PLAIN, value: int = 1) -> Any:
     ],
 )
 def test_processes_pools_queues_and_managers(mode: str, method: str, where: str) -> None:
-    done = run_isolated("processes.py", mode, method, where, timeout=50, flags=FORK_WARNS)
+    done = run_isolated("processes.py", mode, method, where, timeout=110, flags=FORK_WARNS)
     assert (done.stdout, done.stderr) == ("passed\n", "")
 
 
@@ -87,15 +88,17 @@ def test_a_recursive_one_belongs_to_a_green_thread() -> None:
     assert not lock._is_mine()
 
 
-def test_a_release_wakes_who_waits_here_at_once() -> None:
+def test_a_release_wakes_who_waits_here_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_processes, "_SHORTEST_PAUSE", 60.0)
+    monkeypatch.setattr(_processes, "_LONGEST_PAUSE", 60.0)
     lock = make(value=0)
     waiters = [spawn(lock.acquire) for _ in range(20)]
-    sleep(0.02)  # pauses have grown to their longest
+    sleep(0)
     began = time.monotonic()
     for waiter in waiters:
         lock.release()
         assert waiter.wait()
-    assert time.monotonic() - began < 0.15  # 20 pauses would be 200 ms
+    assert time.monotonic() - began < 20  # no pause was waited out
 
 
 def test_a_release_elsewhere_is_seen_soon() -> None:
@@ -110,7 +113,7 @@ def test_a_release_elsewhere_is_seen_soon() -> None:
     waiter = spawn(lock.acquire)
     sleep(0.03)
     other.set()
-    with Timeout(5):
+    with Timeout(30):
         assert waiter.wait()
     thread.join()
 
@@ -121,7 +124,7 @@ def test_time_limits() -> None:
     assert lock.acquire(True, 0.03) is False
     assert lock.acquire(True, 0) is False
     assert lock.acquire(True, -1) is False
-    assert 0.03 <= time.monotonic() - began < 2
+    assert 0.03 <= time.monotonic() - began < 20
     with move_on_after(0.02) as scope:
         lock.acquire()
     assert scope.cancelled_caught
@@ -133,7 +136,7 @@ def test_one_that_is_killed_takes_nothing() -> None:
     sleep(0)
     lock.release()  # wakes the victim
     victim.kill()
-    with Timeout(5):
+    with Timeout(30):
         assert other.wait()
     assert not lock.acquire(False)
     lock.release()

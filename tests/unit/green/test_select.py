@@ -90,7 +90,7 @@ def test_select_ends_with_its_timeout(pipe: Pipe) -> None:
     begin = time.monotonic()
 
     assert select.select([pipe.reader], [], [], 0.02) == ([], [], [])
-    assert 0.02 <= time.monotonic() - begin < 1
+    assert 0.02 <= time.monotonic() - begin < 20
 
 
 def test_select_of_nothing_sleeps() -> None:
@@ -131,7 +131,7 @@ def test_select_tells_urgent_data_in_its_error_list(
     near, far = pair
     soon(far.send, b"!", real_socket.MSG_OOB)
 
-    assert select.select([], [], [near], 5) == ([], [], [near])
+    assert select.select([], [], [near], 30) == ([], [], [near])
 
 
 def test_select_for_urgent_data_does_not_spin_on_plain_data(
@@ -245,7 +245,7 @@ def test_select_works_with_what_the_kernel_has(
         monkeypatch.setattr(_ready, "real_poll", None)
     soon(pipe.write, b"x")
 
-    assert select.select([pipe.reader], [], [pipe.reader], 5) == ([pipe.reader], [], [])
+    assert select.select([pipe.reader], [], [pipe.reader], 30) == ([pipe.reader], [], [])
     assert select.select([], [], [pipe.reader], 0.02) == ([], [], [])
 
 
@@ -285,14 +285,14 @@ def test_a_poll_ends_with_its_timeout(poll: Poll, pipe: Pipe) -> None:
     begin = time.monotonic()
 
     assert poll(pipe.reader, IN, 0.02) == []
-    assert 0.02 <= time.monotonic() - begin < 1
+    assert 0.02 <= time.monotonic() - begin < 20
 
 
 @both
 def test_a_poll_tells_a_hang_up_that_nobody_asked_for(poll: Poll, pipe: Pipe) -> None:
     soon(pipe.close, pipe.writer)
 
-    assert poll(pipe.reader, 0, 5) == [(pipe.reader, HUP)]
+    assert poll(pipe.reader, 0, 30) == [(pipe.reader, HUP)]
 
 
 @both
@@ -347,7 +347,7 @@ def test_poll_is_for_one_at_a_time(pipe: Pipe) -> None:
 def test_poll_tells_a_closed_number(pipe: Pipe) -> None:
     pipe.close(pipe.reader)
 
-    assert poll_once(pipe.reader, IN, 5) == [(pipe.reader, NVAL)]
+    assert poll_once(pipe.reader, IN, 30) == [(pipe.reader, NVAL)]
 
 
 def test_poll_waits_beside_a_regular_file(pipe: Pipe, tmp_path: Path) -> None:
@@ -357,7 +357,7 @@ def test_poll_waits_beside_a_regular_file(pipe: Pipe, tmp_path: Path) -> None:
         poller.register(file, 0)
         poller.register(pipe.reader, IN)
 
-        assert poller.poll(5000) == [(pipe.reader, IN)]
+        assert poller.poll(30_000) == [(pipe.reader, IN)]
 
 
 def test_epoll_is_a_real_one_below(pipe: Pipe) -> None:
@@ -369,7 +369,7 @@ def test_epoll_is_a_real_one_below(pipe: Pipe) -> None:
     assert poller.poll(maxevents=1) == [(pipe.reader, IN)]
     assert poller.poll(0) == []
     poller.modify(pipe.reader, IN)
-    assert same.poll(5) == [(pipe.reader, IN)]
+    assert same.poll(30) == [(pipe.reader, IN)]
     poller.unregister(pipe.reader)
     assert poller.poll(0) == []
     same.close()

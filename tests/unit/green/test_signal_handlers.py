@@ -77,7 +77,9 @@ def test_program_goes_on_when_the_handler_has_waited(run_isolated: RunIsolated) 
         send(signal.SIGUSR1)
         began = time.monotonic()
         time.sleep(0.3)
-        assert 0.3 <= time.monotonic() - began < 5
+        assert 0.3 <= time.monotonic() - began < 20
+        while len(steps) < 2:
+            time.sleep(0.005)
         print(*steps)
         """
     )
@@ -216,7 +218,7 @@ DEADLOCKS_UNLESS_BESIDE = """
 
 def test_handler_that_waits_does_not_stop_the_thread_it_found(run_isolated: RunIsolated) -> None:
     script = START + textwrap.dedent(DEADLOCKS_UNLESS_BESIDE)
-    assert run_isolated(script, timeout=10).stdout == "[True]\n"
+    assert run_isolated(script).stdout == "[True]\n"
 
 
 def test_handlers_that_wait_do_not_cost_the_thread_they_found_a_wake(
@@ -233,7 +235,7 @@ def test_handlers_that_wait_do_not_cost_the_thread_they_found_a_wake(
 
         def pass_on(own, other):
             for _ in range(1000):
-                other.put(own.get(timeout=20))
+                other.put(own.get(timeout=50))
 
         lock = threading.RLock()
         handled = []
@@ -249,7 +251,7 @@ def test_handlers_that_wait_do_not_cost_the_thread_they_found_a_wake(
         for worker in workers:
             worker.join()
         signal.setitimer(signal.ITIMER_REAL, 0)
-        print(rings[0].get(timeout=20), bool(handled))
+        print(rings[0].get(timeout=50), bool(handled))
         """
     )
     assert run_isolated(script).stdout == "ball True\n"
@@ -285,7 +287,8 @@ def test_interrupt_of_a_thread_whose_handler_waits_reaches_the_thread(
             worker.wait()
         except eventlet.greenlet.GreenletExit:
             pass
-        time.sleep(0.05)
+        while not handled:
+            time.sleep(0.001)
         print(bool(handled))
         """
     )
@@ -323,4 +326,4 @@ def test_handler_may_take_a_reentrant_lock_that_main_holds(
         """
     )
     code = make + START + script if early else START + make + script
-    assert run_isolated(code, timeout=10).stdout == "released\nfree again\n"
+    assert run_isolated(code).stdout == "released\nfree again\n"

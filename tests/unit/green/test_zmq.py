@@ -169,7 +169,7 @@ def test_asking_for_events_wakes_who_waits_for_them(pair: Pair) -> None:
     receiver = spawn(pull.recv)
     sleep(0.01)
     push.send(b"news")
-    give_up = time.monotonic() + 10
+    give_up = time.monotonic() + 60
     while not pull.getsockopt(zmq.EVENTS) & zmq.POLLIN and time.monotonic() < give_up:
         pass  # takes the notes before the hub can hear of them
 
@@ -331,7 +331,7 @@ def test_a_receive_time_limit(pair: Pair, limit_ms: int) -> None:
 
     assert caught.value.errno == errno.EAGAIN
     assert caught.value.is_timeout is True
-    assert limit_ms / 1000 <= took < 5
+    assert limit_ms / 1000 <= took < 20
 
 
 @pytest.mark.parametrize("limit_ms", [0, 30])
@@ -464,7 +464,7 @@ def test_a_poller_has_a_time_limit(pair: Pair) -> None:
     assert poller.poll(30) == []
     assert poller.poll(0) == []
     assert pull.poll(timeout=0) == 0
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 def test_several_poll_one_socket(pair: Pair) -> None:
@@ -481,7 +481,7 @@ def test_a_poller_wakes_a_receiver_whose_notes_it_took(pair: Pair) -> None:
     receiver = spawn(pull.recv)
     sleep(0.01)
     push.send(b"x")
-    give_up = time.monotonic() + 10
+    give_up = time.monotonic() + 60
     while not pull.poll(0) and time.monotonic() < give_up:
         pass
 
@@ -492,7 +492,7 @@ def test_select_over_sockets(pair: Pair) -> None:
     push, pull = pair(zmq.PUSH, zmq.PULL)
     while not zmq.select([], [push], [], 1)[1]:
         pass
-    waiter = spawn(zmq.select, [pull], [], [pull], 10)
+    waiter = spawn(zmq.select, [pull], [], [pull], 60)
     sleep(0.01)
     push.send(b"x")
 

@@ -27,7 +27,7 @@ RECEIVERS: dict[str, Callable[[GreenSocket], bytes]] = {
 def pair() -> Iterator[Pair]:
     left, right = (GreenSocket(each) for each in socket.socketpair())
     with left, right:
-        left.settimeout(5)
+        left.settimeout(60)
         yield left, right
 
 

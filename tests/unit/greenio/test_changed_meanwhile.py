@@ -35,7 +35,7 @@ def drain(sock: GreenSocket, size: int) -> None:
         size -= len(sock.recv(65536))
 
 
-@pytest.mark.parametrize("timeout", [5.0, None, 0.0])
+@pytest.mark.parametrize("timeout", [60.0, None, 0.0])
 def test_settimeout_does_not_disturb_who_receives(pair: Pair, timeout: float | None) -> None:
     client, server = pair
     reader = spawn(server.recv, 10)
@@ -46,7 +46,7 @@ def test_settimeout_does_not_disturb_who_receives(pair: Pair, timeout: float | N
     assert server.gettimeout() == timeout
 
 
-@pytest.mark.parametrize("timeout", [5.0, None])
+@pytest.mark.parametrize("timeout", [60.0, None])
 def test_settimeout_does_not_disturb_who_sends(pair: Pair, timeout: float | None) -> None:
     client, server = pair
     writer = spawn(client.sendall, bytes(SIZE))
@@ -60,7 +60,7 @@ def test_settimeout_does_not_disturb_who_accepts() -> None:
     with listen(("127.0.0.1", 0)) as listener:
         acceptor = spawn(listener.accept)
         sleep(0)
-        listener.settimeout(5)
+        listener.settimeout(60)
         with connect(listener.getsockname()):
             acceptor.wait()[0].close()
 
@@ -78,12 +78,14 @@ def test_os_threads_one_after_the_other_may_use_a_socket(pair: Pair) -> None:
 
     def receive_late() -> tuple[int, bytes]:
         spawn_after(0.01, client.send, b"late")
-        with Timeout(2):
+        with Timeout(30):
             return threading.get_ident(), server.recv(10)
 
-    found = [in_os_thread(receive_late) for _ in range(6)]
-    assert [data for _, data in found] == [b"late"] * 6
-    assert len({ident for ident, _ in found}) < 6, "none had the ident of an earlier one"
+    idents: list[int] = []
+    while len(idents) < 6 or len(set(idents)) == len(idents):  # until one had an earlier one's
+        ident, data = in_os_thread(receive_late)
+        assert data == b"late"
+        idents.append(ident)
 
 
 def test_a_socket_goes_on_at_the_next_hub(run_isolated: Any) -> None:
@@ -126,13 +128,13 @@ def test_os_threads_accept_from_one_listener(run_isolated: Any) -> None:
         workers = [threading.Thread(target=serve) for _ in range(4)]
         for worker in workers:
             worker.start()
-        with Timeout(15):
+        with Timeout(50):
             for _ in range(400):
                 with connect(listener.getsockname()) as client:
                     assert client.recv(10) == b"hello"
         listener.close()
         for worker in workers:
-            worker.join(5)
+            worker.join(30)
             assert not worker.is_alive()
         assert len(accepted) == 400
     """)
@@ -206,7 +208,7 @@ def test_a_fork_in_an_os_thread_takes_nothing_from_the_parent(run_isolated: Any)
         sleep(0)
         worker = threading.Thread(target=close_in_child)
         worker.start()
-        with Timeout(5):
+        with Timeout(30):
             assert reader.wait() == b"x"
         worker.join()
         for sock in (listener, client, server):

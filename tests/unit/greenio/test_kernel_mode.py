@@ -72,7 +72,7 @@ def test_child_process_finds_its_end_of_a_pair_blocking(pair: Any) -> None:
     )
     ours.sendall(b"data")
 
-    assert child.communicate(timeout=20)[0] == "True\nb'data'\n"
+    assert child.communicate(timeout=60)[0] == "True\nb'data'\n"
 
 
 def test_used_socket_never_blocks_again(pair: Any) -> None:

@@ -374,7 +374,7 @@ def test_sendall_timeout_is_total(tcp_pair: Any) -> None:
     started = time.monotonic()
     with pytest.raises(TimeoutError):
         server.sendall(b"x" * 100_000_000)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 20
     stop.append(True)
     reader.kill()
 
@@ -401,8 +401,8 @@ def test_nonblocking_mode_and_back(tcp_pair: Any) -> None:
     assert not server.getblocking()
     with pytest.raises(BlockingIOError):
         server.recv(1)
-    server.settimeout(5)
-    assert server.timeout == server.gettimeout() == 5.0
+    server.settimeout(30)
+    assert server.timeout == server.gettimeout() == 30.0
     spawn(client.sendall, b"x")
     assert server.recv(1) == b"x"
 
@@ -719,7 +719,7 @@ def test_socket_used_in_another_os_thread_parks_on_the_hub_there(tcp_pair: Any) 
     while get_hub().descriptors and not worker.is_alive():
         sleep(0)
     client.sendall(b"there")
-    worker.join(5)
+    worker.join(30)
     assert got == [b"there"]
 
 
@@ -737,9 +737,9 @@ def test_close_wakes_a_reader_in_another_os_thread(tcp_pair: Any) -> None:
 
     worker = threading.Thread(target=read)
     worker.start()
-    assert parked.wait(5)
+    assert parked.wait(30)
     server.close()
-    worker.join(5)
+    worker.join(30)
     assert errors == [errno.EBADF]
 
 
@@ -760,7 +760,7 @@ def test_unpatched_ssl_accepts_a_green_socket(tcp_pair: Any) -> None:
     with client_context.wrap_socket(client, server_hostname="localhost") as tls:
         tls.sendall(b"hello")
         assert tls.recv(100) == b"HELLO"
-    worker.join(5)
+    worker.join(30)
 
 
 def test_asyncio_takes_a_green_socket(tcp_pair: Any) -> None:

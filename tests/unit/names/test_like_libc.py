@@ -55,7 +55,7 @@ def test_names_are_looked_up_as_the_c_library_does(scenario: str, tmp_path: Path
         env=env,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout.splitlines()[-1])

@@ -10,11 +10,11 @@ from tests.unit.patching.test_patched_locks import run
 PAIRS = {
     "Queue": ("queue.Queue()", "thing.get()", "thing.put(1)"),
     "SimpleQueue": ("queue.SimpleQueue()", "thing.get()", "thing.put(1)"),
-    "LifoQueue": ("queue.LifoQueue()", "thing.get(timeout=9)", "thing.put(1)"),
+    "LifoQueue": ("queue.LifoQueue()", "thing.get(timeout=50)", "thing.put(1)"),
     "Event": ("threading.Event()", "thing.wait()", "thing.set()"),
     "Semaphore": ("threading.Semaphore(0)", "thing.acquire()", "thing.release()"),
     "Condition": ("threading.Condition()", "wait(thing)", "notify(thing)"),
-    "Barrier": ("threading.Barrier(2)", "thing.wait(9)", "thing.wait(9)"),
+    "Barrier": ("threading.Barrier(2)", "thing.wait(50)", "thing.wait(50)"),
 }
 HELPERS = """
 def wait(condition):
@@ -52,7 +52,7 @@ for number, thing in enumerate(things):
     ticking(lambda: woken)
     delays.append(woken[0] - begun[1])
 delays.sort()
-assert delays[len(delays) // 2] < 0.05 and delays[-1] < 1, delays
+assert delays[len(delays) // 2] < 0.5 and delays[-1] < 20, delays
 print("ok")
 """
     early = made if when == "early" else ""
@@ -135,7 +135,7 @@ print("ok")
 
 
 def test_logging_from_everywhere_loses_no_record() -> None:
-    assert run_isolated("patched_logging.py", "4000", timeout=60).stdout == "passed\n"
+    assert run_isolated("patched_logging.py", "4000", timeout=110).stdout == "passed\n"
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ def finished() -> Callable[[], Any]:
 
     @cache
     def run() -> Any:
-        return run_isolated("patched_scopes.py", timeout=40)
+        return run_isolated("patched_scopes.py", timeout=110)
 
     return run
 

@@ -50,7 +50,7 @@ def test_what_only_polls_sees_what_others_bring(poll: str, run_isolated: RunIsol
         f"while not found:\n    try: {poll}\n    except queue.Empty: pass\n"
         "print(found)\n"
     )
-    assert run_isolated(script, timeout=20).stdout == "[7]\n"
+    assert run_isolated(script).stdout == "[7]\n"
 
 
 def test_clean_up_in_a_cancelled_scope_takes_any_number_of_free_locks(

@@ -69,6 +69,9 @@ class StuckConnection:
 @pytest.mark.usefixtures("green")
 def test_queries_run_side_by_side_and_others_go_on(server: dict[str, Any]) -> None:
     ticks = []
+    connected: list[int] = []
+    inside: list[int] = []
+    most: list[int] = []
 
     def ticker() -> None:
         while True:
@@ -78,21 +81,25 @@ def test_queries_run_side_by_side_and_others_go_on(server: dict[str, Any]) -> No
     def query(number: int) -> int:
         conn = psycopg2.connect(**server)
         try:
-            ask(conn, "select pg_sleep(0.4)")
+            connected.append(number)
+            while len(connected) < 5:
+                sleep(0.005)
+            inside.append(number)
+            ask(conn, "select pg_sleep(0.2)")
+            most.append(len(inside))
+            inside.remove(number)
             return int(ask(conn, f"select {number} * 2"))
         finally:
             conn.close()
 
     ticking = spawn(ticker)
-    began = time.monotonic()
     threads = [spawn(query, number) for number in range(5)]
     results = [thread.wait() for thread in threads]
-    took = time.monotonic() - began
     ticking.kill()
 
     assert results == [0, 2, 4, 6, 8]
-    assert took < 5 * 0.4 * 0.75
-    assert len(ticks) > 10
+    assert max(most) == 5
+    assert ticks
 
 
 @pytest.mark.slow
@@ -105,15 +112,15 @@ def test_a_large_result_and_a_large_query(conn: Any) -> None:
 def test_a_timeout_ends_the_query_and_the_connection(conn: Any) -> None:
     began = time.monotonic()
     with pytest.raises(Timeout), Timeout(0.1):
-        ask(conn, "select pg_sleep(20)")
+        ask(conn, "select pg_sleep(60)")
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert conn.closed
 
 
 @pytest.mark.slow
 def test_a_killed_query_frees_its_thread(conn: Any) -> None:
-    thread = spawn(ask, conn, "select pg_sleep(20)")
+    thread = spawn(ask, conn, "select pg_sleep(60)")
     sleep(0.05)
     thread.kill()
 
@@ -129,7 +136,7 @@ def test_another_green_thread_can_cancel_the_query(conn: Any) -> None:
 
     canceller = spawn(cancel_soon)
     with pytest.raises(extensions.QueryCanceledError):
-        ask(conn, "select pg_sleep(20)")
+        ask(conn, "select pg_sleep(60)")
     canceller.wait()
     conn.rollback()
 
@@ -155,7 +162,7 @@ def test_notifications_can_be_waited_for(server: dict[str, Any], conn: Any) -> N
             cursor.execute("notify news, 'hello'")
 
     notifier = spawn(notify)
-    trampoline(conn, read=True, timeout=5)
+    trampoline(conn, read=True, timeout=30)
     notifier.wait()
     conn.poll()
     other.close()
