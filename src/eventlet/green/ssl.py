@@ -78,6 +78,7 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
     _checkClosed: Callable[[], None]  # noqa: N815 - the standard class calls it so
     _handshake_lock: Semaphore | None = None
     _handshake_done = False
+    _owes_handshake = False  # accepted, and by the standard accept hands would be shaken
     _user_reader: Any = None
     _user_writer: Any = None
     _unfinished: bytes | None = None
@@ -283,6 +284,37 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
         if flags:
             raise ValueError(f"non-zero flags not allowed in calls to {call}() on {type(self)}")
 
+    # -- what was agreed on ----------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Shake hands on an accepted socket, where the standard one has done so by now."""
+        if self._owes_handshake and self._sslobj is not None:
+            self._before_io()
+
+    def getpeercert(self, binary_form: bool = False) -> Any:
+        """Return the peer's certificate, as the standard method does; an accepted socket whose
+        listener has `do_handshake_on_connect` shakes hands first."""
+        self._settle()
+        return super().getpeercert(binary_form)
+
+    def cipher(self) -> tuple[str, str, int] | None:
+        """Return name, protocol and secret bits of the cipher; as for `getpeercert`."""
+        self._settle()
+        found: tuple[str, str, int] | None = super().cipher()
+        return found
+
+    def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
+        """Return the ciphers that both sides have; as for `getpeercert`."""
+        self._settle()
+        found: list[tuple[str, str, int]] | None = super().shared_ciphers()
+        return found
+
+    def selected_alpn_protocol(self) -> str | None:
+        """Return the protocol agreed on by ALPN, None without; as for `getpeercert`."""
+        self._settle()
+        found: str | None = super().selected_alpn_protocol()
+        return found
+
     def unwrap(self) -> Any:
         """End TLS with a close-notify both ways; return the socket for plain text."""
         if self._sslobj is None:
@@ -321,12 +353,14 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
                     raise
 
     def _wrap_accepted(self, plain: GreenSocket) -> Any:
-        return self.context.wrap_socket(
+        wrapped = self.context.wrap_socket(
             plain,
             server_side=True,
             do_handshake_on_connect=False,
             suppress_ragged_eofs=self.suppress_ragged_eofs,
         )
+        wrapped._owes_handshake = self.do_handshake_on_connect
+        return wrapped
 
 
 def _raise_reset(sock: Any) -> None:

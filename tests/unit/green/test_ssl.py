@@ -200,6 +200,32 @@ def test_accept_does_not_wait_for_a_silent_client(tls_listener: Any) -> None:
     silent.close()
 
 
+@pytest.mark.parametrize("ask", ["getpeercert", "cipher", "shared_ciphers"])
+def test_what_was_agreed_on_is_known_after_accept_as_in_a_threaded_program(
+    tls_listener: Any, ask: str
+) -> None:
+    serving = spawn(lambda: tls_listener.accept()[0])
+    with connect(tls_listener.getsockname()) as plain:
+        server = serving.wait()
+        asking = spawn(getattr(server, ask))
+        tls = make_client_context().wrap_socket(plain, server_hostname="localhost")
+        answer = asking.wait()
+        # The client shows no certificate; there is a cipher.
+        assert answer is None if ask == "getpeercert" else answer
+        tls.close()
+        server.close()
+
+
+def test_who_shakes_hands_himself_is_asked_nothing_after_accept(tls_listener: Any) -> None:
+    tls_listener.do_handshake_on_connect = False
+    with connect(tls_listener.getsockname()):
+        server, _ = tls_listener.accept()
+        with pytest.raises(ValueError, match="handshake not done yet"):
+            server.getpeercert()
+        assert server.cipher() is server.selected_alpn_protocol() is None
+        server.close()
+
+
 def test_accept_passes_over_clients_that_have_reset_their_connection(tls_listener: Any) -> None:
     reset = GreenSocket()
     reset.connect(tls_listener.getsockname())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.unit.parks import (
+    buffers,
     descriptors,
     names,
     primitives,
@@ -19,6 +20,7 @@ _TABLES = (
     primitives.PARKS,
     sockets.PARKS,
     descriptors.PARKS,
+    buffers.PARKS,
     processes.PARKS,
     services.PARKS,
     names.PARKS,

@@ -20,6 +20,8 @@ from eventlet.hubs import notify_close, trampoline
 from tests.unit.parks.park import Table, Wait
 from tests.unit.parks.stage import LONG, Stage
 
+__all__ = ["PARKS", "fill_pipe"]
+
 PARKS = Table()
 park = PARKS.park
 
@@ -152,7 +154,7 @@ def pipe_readline(stage: Stage) -> Wait:
 @park(GreenFileIO.write, closes=True)
 def pipe_write(stage: Stage) -> Wait:
     reader, writer = stage.green_pipe()
-    _fill_pipe(writer.fileno())
+    fill_pipe(writer.fileno())
     read = partial(os.read, reader.fileno(), 1 << 20)
     return Wait(partial(writer.write, b"data"), read, 4, close=writer.close)
 
@@ -170,7 +172,7 @@ def inherited_pipe_read(stage: Stage) -> Wait:
     )
 
 
-def _fill_pipe(fd: int) -> None:
+def fill_pipe(fd: int) -> None:
     was_blocking = os.get_blocking(fd)
     os.set_blocking(fd, False)
     try:
@@ -232,7 +234,7 @@ def os_read(stage: Stage) -> Wait:
 @park(green_os.write, closes=True)
 def os_write(stage: Stage) -> Wait:
     reader, writer = stage.pipe()
-    _fill_pipe(writer)
+    fill_pipe(writer)
     return Wait(
         partial(green_os.write, writer, b"data"),
         partial(os.read, reader, 1 << 20),

@@ -102,6 +102,7 @@ NOT_PARKING: dict[str, dict[str, str]] = {
         ),
         "eventlet.green._thread": "start_joinable_thread start_new_thread",
         "eventlet.greenio.records": "Records.here",
+        "eventlet.greenio.buffers": "buffer_for",
         "eventlet.greenio.sockets": "GreenSocket.makeGreenFile",
         "eventlet.greenio.waiting": "WaitingSocket.dup",
         "eventlet.greenpool": "GreenPile.__iter__",
@@ -162,7 +163,21 @@ NOT_PARKING: dict[str, dict[str, str]] = {
         "eventlet.greenio.single_steps": "socket_accept socket_checkerr socket_connect",
         "eventlet.queue": "LightQueue.get_nowait LightQueue.put_nowait",
     },
+    "takes its turn and goes to the raw file as the calls beside it, which have their entries": {
+        "eventlet.greenio.buffers": (
+            "BufferedPair.close BufferedPair.flush BufferedPair.write"
+            " BufferedReader.flush BufferedReader.seek BufferedReader.truncate"
+            " BufferedWriter.close BufferedWriter.detach BufferedWriter.seek"
+            " BufferedWriter.tell BufferedWriter.truncate"
+        ),
+    },
     "is a call on a regular file, which is always ready": {
+        "eventlet.greenio.buffers": (
+            "BufferedRandom.close BufferedRandom.detach BufferedRandom.flush BufferedRandom.peek"
+            " BufferedRandom.read BufferedRandom.read1 BufferedRandom.readinto"
+            " BufferedRandom.readinto1 BufferedRandom.readline BufferedRandom.seek"
+            " BufferedRandom.tell BufferedRandom.truncate BufferedRandom.write"
+        ),
         "eventlet.greenio.pipes": "GreenFileIO.seek GreenFileIO.tell GreenFileIO.truncate",
     },
     "waits in the file of the user's log, if that waits": {

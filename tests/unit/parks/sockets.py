@@ -313,6 +313,23 @@ def tls_handshake_of_a_server(stage: Stage) -> Wait:
     return Wait(connection.far.do_handshake, complete, close=connection.far.close)
 
 
+@park(
+    green_ssl.SSLSocket.cipher,
+    green_ssl.SSLSocket.shared_ciphers,
+    green_ssl.SSLSocket.getpeercert,
+    green_ssl.SSLSocket.selected_alpn_protocol,
+    closes=True,
+)
+def tls_cipher_of_an_accepted_socket(stage: Stage) -> Wait:
+    connection = stage.unshaken_tls()
+    connection.far._owes_handshake = True
+
+    def complete() -> None:
+        stage.thread(connection.near.do_handshake)
+
+    return Wait(connection.far.cipher, complete, anything, close=connection.far.close)
+
+
 @park(green_ssl.SSLSocket.read, green_ssl.SSLSocket.do_handshake, closes=True)
 def tls_first_read_of_a_server(stage: Stage) -> Wait:
     connection = stage.unshaken_tls()
