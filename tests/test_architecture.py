@@ -24,7 +24,7 @@ LAYERS: list[tuple[str, ...]] = [
     (
         *("greenthread", "event", "timeout", "semaphore", "lock", "queue", "corolocal"),
         *("greenpool", "_imap", "pools", "dagpool", "taskgroup", "coros", "hubs", "hubs.*"),
-        *("completion", "_loop_mark", "support.greenlets"),
+        *("completion", "_loop_mark", "_plain_loops", "support.greenlets"),
     ),
     # 3 input and output
     ("greenio", "greenio.*", "tpool", "_racing", "_resolver", "_thread_pool"),

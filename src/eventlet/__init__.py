@@ -7,7 +7,7 @@ pipes), `eventlet.green` (the standard library over them), `eventlet.patcher`.
 
 import greenlet
 
-import eventlet._aio.unpatched_loops  # from the first hub on, asyncio.run parks in green threads
+import eventlet._plain_loops  # from the first hub on, asyncio.run parks in green threads
 import eventlet.convenience as convenience
 import eventlet.event as event
 import eventlet.green as green

@@ -292,8 +292,10 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
             self._before_io()
 
     def getpeercert(self, binary_form: bool = False) -> Any:
-        """Return the peer's certificate, as the standard method does; an accepted socket whose
-        listener has `do_handshake_on_connect` shakes hands first."""
+        """Return the peer's certificate, as the standard method does.
+
+        An accepted socket whose listener has `do_handshake_on_connect` shakes hands first.
+        """
         self._settle()
         return super().getpeercert(binary_form)
 
