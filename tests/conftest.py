@@ -8,8 +8,8 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from hypothesis import settings
 
+from tests.depth import DEPTH
 from tests.isolated_runner import run_isolated as _run_isolated
 from tests.leaks import end_leaked_threads, find_leaks, take_snapshot
 from tests.time_limit import TimeLimit
@@ -18,8 +18,7 @@ RunIsolated = Callable[..., CompletedProcess[str]]
 
 _failed = pytest.StashKey[bool]()
 
-settings.register_profile("a busy machine", deadline=None)
-settings.load_profile("a busy machine")
+assert DEPTH  # the profile of all property tests is loaded there
 
 
 def pytest_configure(config: pytest.Config) -> None:
