@@ -62,7 +62,10 @@ def _in_turn(base: Any, name: str, slot: str) -> Callable[..., Any]:
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         turn = getattr(self, slot)
-        current = getcurrent()
+        try:
+            current = getcurrent()
+        except RuntimeError:  # the interpreter is ending, and nobody else is there
+            return call(self, *args, **kwargs)
         if turn.holder is current or not turn.take(current):
             return call(self, *args, **kwargs)
         try:
@@ -80,7 +83,14 @@ def _turns(base: Any, names: tuple[str, ...], slot: str = "_turn") -> dict[str, 
     return {name: _in_turn(base, name, slot) for name in names if hasattr(base, name)}
 
 
-class BufferedReader(io.BufferedReader):
+class _AsStandard:
+    """Look like the standard buffer."""
+
+    def __repr__(self) -> str:
+        return f"<_io.{super().__repr__().removeprefix('<')}"
+
+
+class BufferedReader(_AsStandard, io.BufferedReader):
     """An `io.BufferedReader` that green threads may share."""
 
     def __init__(self, raw: Any, buffer_size: int = io.DEFAULT_BUFFER_SIZE) -> None:
@@ -90,7 +100,7 @@ class BufferedReader(io.BufferedReader):
     vars().update(_turns(io.BufferedReader, (*_READS, "flush", *_POSITIONS, *_ENDS)))
 
 
-class BufferedWriter(io.BufferedWriter):
+class BufferedWriter(_AsStandard, io.BufferedWriter):
     """An `io.BufferedWriter` that green threads may share."""
 
     def __init__(self, raw: Any, buffer_size: int = io.DEFAULT_BUFFER_SIZE) -> None:
@@ -100,7 +110,7 @@ class BufferedWriter(io.BufferedWriter):
     vars().update(_turns(io.BufferedWriter, (*_WRITES, *_POSITIONS, *_ENDS)))
 
 
-class BufferedRandom(io.BufferedRandom):
+class BufferedRandom(_AsStandard, io.BufferedRandom):
     """An `io.BufferedRandom` that green threads may share."""
 
     def __init__(self, raw: Any, buffer_size: int = io.DEFAULT_BUFFER_SIZE) -> None:
@@ -110,7 +120,13 @@ class BufferedRandom(io.BufferedRandom):
     vars().update(_turns(io.BufferedRandom, (*_READS, *_WRITES, *_POSITIONS, *_ENDS)))
 
 
-class BufferedPair(io.BufferedRWPair):
+class _ReadByTurns(io.BufferedRWPair):
+    _reading: _Turn
+
+    vars().update(_turns(io.BufferedRWPair, (*_READS, "close"), "_reading"))
+
+
+class BufferedPair(_ReadByTurns):
     """An `io.BufferedRWPair` that green threads may share: one may read and another write."""
 
     def __init__(self, reader: Any, writer: Any, buffer_size: int = io.DEFAULT_BUFFER_SIZE) -> None:
@@ -118,20 +134,7 @@ class BufferedPair(io.BufferedRWPair):
         self._writing = _Turn()
         super().__init__(reader, writer, buffer_size)
 
-    vars().update(_turns(io.BufferedRWPair, _READS, "_reading"))
-    vars().update(_turns(io.BufferedRWPair, _WRITES, "_writing"))
-    _close_in_reading_turn = _in_turn(io.BufferedRWPair, "close", "_reading")
-
-    def close(self) -> None:
-        """Write what is in the buffer and close both ways, when nobody is reading or writing."""
-        turn, current = self._writing, getcurrent()
-        if turn.holder is current or not turn.take(current):
-            self._close_in_reading_turn()
-            return
-        try:
-            self._close_in_reading_turn()
-        finally:
-            turn.give()
+    vars().update(_turns(_ReadByTurns, (*_WRITES, "close"), "_writing"))
 
 
 def buffer_for(raw: Any, size: int) -> Any:

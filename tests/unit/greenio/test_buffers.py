@@ -13,6 +13,8 @@ from eventlet.greenio.buffers import BufferedPair, BufferedReader
 from eventlet.greenthread import sleep, spawn
 from eventlet.timeout import Timeout
 
+from tests.conftest import RunIsolated
+
 LONG = b"x" * 30_000
 
 
@@ -187,3 +189,31 @@ def test_makefile_refuses_what_the_standard_one_refuses() -> None:
             assert type(raw) is standard_socket.SocketIO
         ours.close()
         assert ours.fileno() == -1
+
+
+@pytest.mark.parametrize("mode", ["rb", "wb"])
+def test_they_look_like_the_standard_ones(mode: str) -> None:
+    one, other = socketpair()
+    with one, other, other.makefile(mode) as file:
+        kind = "Reader" if mode == "rb" else "Writer"
+        assert repr(file) == f"<_io.Buffered{kind} name={other.fileno()}>"
+
+
+def test_what_is_open_at_the_end_of_the_program_is_written_without_a_word(
+    run_isolated: RunIsolated,
+) -> None:
+    done = run_isolated("""
+        import os, socket
+        from eventlet.green import subprocess
+        from eventlet.greenio import GreenPipe, GreenSocket
+        child = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+        child.stdin.write(b"to the end")
+        one, other = socket.socketpair()
+        other.close()
+        with GreenSocket(one) as sock:
+            files = [sock.makefile(mode) for mode in ("rb", "rwb", "r")]
+        reader = GreenPipe(os.dup(0), "rb")
+        child.returncode = 0  # nobody waits for it, and nobody complains
+    """)
+
+    assert (done.stdout, done.stderr) == ("to the end", "")
