@@ -8,12 +8,12 @@ green thread, as `close` flushes or as a signal handler makes it, goes straight 
 """
 
 import io
-import os
 from collections.abc import Callable
 from typing import Any
 
 from greenlet import getcurrent
 
+from eventlet._core.fork import is_left_behind, lineage
 from eventlet.lock import Lock
 
 __all__ = ["BufferedPair", "BufferedRandom", "BufferedReader", "BufferedWriter", "buffer_for"]
@@ -23,64 +23,120 @@ _WRITES = ("write", "flush")
 _POSITIONS = ("seek", "tell", "truncate")
 _ENDS = ("close", "detach")
 
+_ONE_ARGUMENT: dict[str, tuple[Any, ...]] = {
+    "peek": (0,),
+    "read": (-1,),
+    "read1": (-1,),
+    "readinto": (),
+    "readinto1": (),
+    "readline": (-1,),
+    "truncate": (None,),
+    "write": (),
+}
+"""The calls that take one argument, with what stands for it when it is left out."""
+
 
 class _Turn:
-    """Whose turn it is: a lock, and the greenlet that has it."""
+    """Whose turn it is: that of the greenlet `holder`, nobody's while it is None.
 
-    __slots__ = ("holder", "lock", "process")
+    As a rule nobody waits. Then the turn is taken and given away by setting `holder`. The first
+    who finds it taken makes a lock, which counts as held by the holder. While there is a lock,
+    everybody takes the turn by taking the lock; who gives it away and sees nobody wait drops it.
+
+    Other OS threads may be in here too. Test and change stand in one straight line of code (see
+    `wait_queue`), so that who gives the turn away and who comes to wait cannot miss each other.
+    """
+
+    __slots__ = ("_lineage", "_waiting", "holder", "lock")
 
     def __init__(self) -> None:
-        self.renew()
-
-    def renew(self) -> None:
-        """Be nobody's turn."""
-        self.lock = Lock()
         self.holder: Any = None
-        self.process = os.getpid()
+        self.lock: Lock | None = None
+        self._waiting = 0
+        self._lineage = 0
 
     def take(self, current: Any) -> bool:
         """Wait for the turn; False when the interpreter is ending, and nobody can give it."""
+        spare, here = Lock(0), lineage()
+        if self.lock is not None and self._lineage != here:
+            self.lock, self._waiting = None, 0  # they were left behind by a fork
+        if is_left_behind(self.holder):
+            self.holder = None
+            self.give()
+        if self.lock is None:
+            if self.holder is None:
+                self.holder = current
+                return True
+            self.lock, self._lineage = spare, here
         lock = self.lock
-        if not lock.acquire(blocking=False):
-            if self.process != os.getpid():  # who has it was left behind by a fork
-                self.renew()
-                lock = self.lock
+        self._waiting += 1
+        try:
             if not lock.acquire():
                 return False
+        finally:
+            self._waiting -= 1
         self.holder = current
         return True
 
     def give(self) -> None:
-        """Let the next one have it."""
-        self.holder = None
-        self.lock.release()
+        """Let the next one have it, by the lock; the caller has set `holder` to None."""
+        if self._waiting and self.lock is not None:
+            self.lock.release()
+        else:
+            self.lock = None
 
 
-def _in_turn(base: Any, name: str, slot: str) -> Callable[..., Any]:
+def _in_turn(base: Any, name: str) -> Callable[..., Any]:
     """Take a method of a buffer of `io` so that it is called by one green thread at a time."""
     call = getattr(base, name)
 
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        turn = getattr(self, slot)
+    # Twice the same: most calls take one argument, and collecting arguments costs a third more.
+    def with_one_argument(self: Any, argument: Any, /) -> Any:
+        turn = self._turn
         try:
             current = getcurrent()
         except RuntimeError:  # the interpreter is ending, and nobody else is there
-            return call(self, *args, **kwargs)
-        if turn.holder is current or not turn.take(current):
-            return call(self, *args, **kwargs)
+            return call(self, argument)
+        if turn.holder is None and turn.lock is None:
+            turn.holder = current
+        elif turn.holder is current or not turn.take(current):
+            return call(self, argument)
         try:
-            return call(self, *args, **kwargs)
+            return call(self, argument)
         finally:
-            turn.give()
+            turn.holder = None
+            if turn.lock is not None:
+                turn.give()
 
+    def with_arguments(self: Any, *args: Any) -> Any:
+        turn = self._turn
+        try:
+            current = getcurrent()
+        except RuntimeError:
+            return call(self, *args)
+        if turn.holder is None and turn.lock is None:
+            turn.holder = current
+        elif turn.holder is current or not turn.take(current):
+            return call(self, *args)
+        try:
+            return call(self, *args)
+        finally:
+            turn.holder = None
+            if turn.lock is not None:
+                turn.give()
+
+    method: Callable[..., Any] = with_arguments
+    if name in _ONE_ARGUMENT:
+        with_one_argument.__defaults__ = _ONE_ARGUMENT[name]
+        method = with_one_argument
     method.__name__ = name
     method.__qualname__ = f"{base.__name__}.{name}"
     method.__doc__ = call.__doc__
     return method
 
 
-def _turns(base: Any, names: tuple[str, ...], slot: str = "_turn") -> dict[str, Any]:
-    return {name: _in_turn(base, name, slot) for name in names if hasattr(base, name)}
+def _turns(base: Any, *names: str) -> dict[str, Any]:
+    return {name: _in_turn(base, name) for name in names}
 
 
 class _AsStandard:
@@ -97,7 +153,7 @@ class BufferedReader(_AsStandard, io.BufferedReader):
         self._turn = _Turn()
         super().__init__(raw, buffer_size)
 
-    vars().update(_turns(io.BufferedReader, (*_READS, "flush", *_POSITIONS, *_ENDS)))
+    vars().update(_turns(io.BufferedReader, *_READS, *_POSITIONS, *_ENDS))
 
 
 class BufferedWriter(_AsStandard, io.BufferedWriter):
@@ -107,7 +163,7 @@ class BufferedWriter(_AsStandard, io.BufferedWriter):
         self._turn = _Turn()
         super().__init__(raw, buffer_size)
 
-    vars().update(_turns(io.BufferedWriter, (*_WRITES, *_POSITIONS, *_ENDS)))
+    vars().update(_turns(io.BufferedWriter, *_WRITES, *_POSITIONS, *_ENDS))
 
 
 class BufferedRandom(_AsStandard, io.BufferedRandom):
@@ -117,24 +173,55 @@ class BufferedRandom(_AsStandard, io.BufferedRandom):
         self._turn = _Turn()
         super().__init__(raw, buffer_size)
 
-    vars().update(_turns(io.BufferedRandom, (*_READS, *_WRITES, *_POSITIONS, *_ENDS)))
+    vars().update(_turns(io.BufferedRandom, *_READS, *_WRITES, *_POSITIONS, *_ENDS))
 
 
-class _ReadByTurns(io.BufferedRWPair):
-    _reading: _Turn
-
-    vars().update(_turns(io.BufferedRWPair, (*_READS, "close"), "_reading"))
-
-
-class BufferedPair(_ReadByTurns):
+class BufferedPair(io.BufferedRWPair):
     """An `io.BufferedRWPair` that green threads may share: one may read and another write."""
 
     def __init__(self, reader: Any, writer: Any, buffer_size: int = io.DEFAULT_BUFFER_SIZE) -> None:
-        self._reading = _Turn()
-        self._writing = _Turn()
-        super().__init__(reader, writer, buffer_size)
+        self._reader = BufferedReader(reader, buffer_size)
+        self._writer = BufferedWriter(writer, buffer_size)
+        super().__init__(reader, writer, 1)  # for what asks how it is; nothing goes through there
 
-    vars().update(_turns(_ReadByTurns, (*_WRITES, "close"), "_writing"))
+    def peek(self, size: int = 0, /) -> bytes:
+        """Return bytes that come next, without taking them."""
+        return self._reader.peek(size)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read `size` bytes, or until the end."""
+        return self._reader.read(size)
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """Read at most `size` bytes, with one call of the raw file at most."""
+        return self._reader.read1(size)
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill a buffer; return how many bytes came before the end."""
+        return self._reader.readinto(buffer)
+
+    def readinto1(self, buffer: Any, /) -> int:
+        """Read into a buffer, with one call of the raw file at most."""
+        return self._reader.readinto1(buffer)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Read a line, or `size` bytes of it."""
+        return self._reader.readline(size)
+
+    def write(self, buffer: Any, /) -> int:
+        """Take bytes to be written; return how many."""
+        return self._writer.write(buffer)
+
+    def flush(self) -> None:
+        """Write what was taken."""
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Close it, first for writing, with the raw file: that may end a read under way."""
+        try:
+            self._writer.close()
+        finally:
+            self._reader.close()
 
 
 def buffer_for(raw: Any, size: int) -> Any:

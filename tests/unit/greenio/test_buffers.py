@@ -3,13 +3,14 @@
 import io
 import os
 import socket as standard_socket
+from inspect import signature
+from threading import Thread as OSThread
 from typing import Any
 
 import pytest
-from greenlet import getcurrent
 
 from eventlet.greenio import GreenPipe, GreenSocket
-from eventlet.greenio.buffers import BufferedPair, BufferedReader
+from eventlet.greenio.buffers import BufferedPair, BufferedRandom, BufferedReader, BufferedWriter
 from eventlet.greenthread import sleep, spawn
 from eventlet.timeout import Timeout
 
@@ -152,14 +153,176 @@ def test_a_call_out_of_a_call_of_the_same_thread_goes_through() -> None:
     file.close()
 
 
-def test_the_turn_of_who_was_left_behind_by_a_fork_is_not_waited_for() -> None:
+FORKED = """
+    import os
+    from eventlet.greenio import GreenPipe
+    from eventlet.greenthread import sleep, spawn
+    reader, writer = os.pipe()
+    file = GreenPipe(reader, "rb")
+    got = []
+    for _ in range(COUNT):
+        spawn(lambda: got.append(file.read(1)))
+    sleep(0)
+    child = os.fork()
+    if child:
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    else:
+        os.write(writer, b"abc")
+        try:
+            file.tell()
+        except OSError as exc:
+            print(got, exc.strerror)
+"""
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_turn_of_who_was_left_behind_by_a_fork_is_not_waited_for(
+    run_isolated: RunIsolated, count: int
+) -> None:
+    done = run_isolated(FORKED.replace("COUNT", str(count)), timeout=60)
+
+    assert done.stdout == "[] Illegal seek\n"
+
+
+def test_who_goes_on_in_a_forked_child_keeps_turn_and_place(run_isolated: RunIsolated) -> None:
+    keep = "import eventlet.hubs, os\n    os.environ['EVENTLET_FORK_KEEPS_GREEN_THREADS'] = 'yes'"
+    code = FORKED.replace("COUNT", "3").replace("import os", keep, 1)
+
+    done = run_isolated(code, timeout=60)
+
+    assert done.stdout == "[b'a', b'b', b'c'] Illegal seek\n"
+
+
+def test_the_turn_is_free_again_when_nobody_waits_any_more() -> None:
     reader, writer = pipe()
-    reader._turn.take(getcurrent())
-    reader._turn.holder, reader._turn.process = None, -1  # as a child finds it
+    threads = [spawn(reader.read, 1) for _ in range(3)]
+    sleep(0)
+    threads[1].kill()
+    writer.write(b"ab")
+    writer.flush()
+    assert (threads[0].wait(), threads[2].wait()) == (b"a", b"b")
+    assert (reader._turn.holder, reader._turn.lock) == (None, None)
+    reader.close()
+    writer.close()
+
+
+def test_the_last_who_waits_gives_up() -> None:
+    reader, writer = pipe()
+    reading = spawn(reader.read, 1)
+    sleep(0)
+    waiting = spawn(reader.read, 1)
+    sleep(0)
+    waiting.kill()
+    writer.write(b"ab")
+    writer.flush()
+    assert reading.wait() == b"a"
+    assert reader.read(1) == b"b"
+    assert reader._turn.lock is None
+    reader.close()
+    writer.close()
+
+
+def test_green_threads_of_two_os_threads_take_turns() -> None:
+    reader, writer = pipe()
+    got: list[bytes] = []
+
+    def read_some() -> None:
+        for _ in range(500):
+            got.append(reader.readline())
+            sleep(0)
+
+    def in_another_os_thread() -> None:
+        for thread in [spawn(read_some) for _ in range(3)]:
+            thread.wait()
+
+    other = OSThread(target=in_another_os_thread)
+    other.start()
+    threads = [spawn(read_some) for _ in range(3)]
+    for number in range(3000):
+        writer.write(b"%d\n" % number)
+        if number % 7 == 0:
+            writer.flush()
+            sleep(0)
+    writer.flush()
+    for thread in threads:
+        thread.wait()
+    other.join()
+    assert sorted(map(int, got)) == list(range(3000))
+    reader.close()
+    writer.close()
+
+
+@pytest.mark.parametrize("kind", [BufferedReader, BufferedWriter, BufferedRandom])
+def test_calls_leave_out_what_the_standard_ones_leave_out(kind: Any) -> None:
+    for name, method in vars(kind).items():
+        if name in {"seek", "tell", "close", "detach", "flush"} or name.startswith("_"):
+            continue
+        (_, argument) = signature(method).parameters.values()
+        (_, standard) = signature(getattr(kind.__mro__[2], name)).parameters.values()
+        assert argument.default == standard.default, name
+        assert argument.kind == standard.kind
+
+
+def test_a_pair_that_is_closed_writes_before_it_waits_for_its_reader() -> None:
+    ours, theirs = socketpair()
+    with theirs:
+        with ours:
+            both = ours.makefile("rwb")
+            reading = spawn(both.readline)
+            sleep(0)
+            both.write(b"quit\n")
+            closing = spawn(both.close)
+            assert theirs.recv(100) == b"quit\n"
+            theirs.sendall(b"bye\n")
+            assert reading.wait() == b"bye\n"
+            closing.wait()
+        assert both.closed
+        assert theirs.recv(100) == b""
+
+
+def test_a_pair_that_has_the_socket_ends_its_read_when_it_is_closed() -> None:
+    ours, theirs = socketpair()
+    with theirs:
+        with ours:
+            both = ours.makefile("rwb")
+        reading = spawn(both.readline)
+        sleep(0)
+        both.close()
+        with pytest.raises(OSError, match="closed while waiting"):
+            reading.wait()
+
+
+def test_a_pair_reads_and_writes_like_the_standard_one() -> None:
+    ours, theirs = socketpair()
+    with ours, theirs, ours.makefile("rwb") as both:
+        theirs.sendall(b"one\ntwo\nthree\n0123456789")
+        theirs.shutdown(standard_socket.SHUT_WR)
+        buffer = bytearray(4)
+        assert both.peek()[:4] == b"one\n"
+        assert both.readinto(buffer) == 4
+        assert next(both) == b"two\n"
+        assert both.readlines(1) == [b"three\n"]
+        assert both.read1(2) == b"01"
+        assert both.readinto1(buffer) == 4
+        assert both.read() == b"6789"
+        both.writelines([b"a", b"b"])
+        both.flush()
+        assert theirs.recv(2) == b"ab"
+        assert (both.readable(), both.writable(), both.seekable()) == (True, True, False)
+        assert not both.isatty()
+        with pytest.raises(io.UnsupportedOperation):
+            both.detach()
+
+
+def test_flushing_what_is_read_does_not_wait_for_the_reader() -> None:
+    reader, writer = pipe()
+    reading = spawn(reader.read, 1)
+    sleep(0)
+    with Timeout(30):
+        reader.flush()
     writer.write(b"x")
     writer.close()
-    with Timeout(30):
-        assert reader.read() == b"x"
+    assert reading.wait() == b"x"
     reader.close()
 
 

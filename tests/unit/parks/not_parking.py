@@ -166,7 +166,7 @@ NOT_PARKING: dict[str, dict[str, str]] = {
     "takes its turn and goes to the raw file as the calls beside it, which have their entries": {
         "eventlet.greenio.buffers": (
             "BufferedPair.close BufferedPair.flush BufferedPair.write"
-            " BufferedReader.flush BufferedReader.seek BufferedReader.truncate"
+            " BufferedReader.seek BufferedReader.truncate"
             " BufferedWriter.close BufferedWriter.detach BufferedWriter.seek"
             " BufferedWriter.tell BufferedWriter.truncate"
         ),
