@@ -17,6 +17,7 @@ would hold up everybody behind it; the first I/O does.
 import errno
 import ssl as _ssl_module
 from collections.abc import Callable
+from functools import wraps
 from socket import MSG_DONTWAIT, MSG_PEEK
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,11 @@ real_ssl_context = _ssl_module.SSLContext
 
 _WRITE_LIMIT = 128 * 1024  # bytes OpenSSL gets at once: what a kill leaves is at most this
 
+_AGREED = (
+    *("cipher", "compression", "get_channel_binding", "get_unverified_chain"),
+    *("get_verified_chain", "getpeercert", "selected_alpn_protocol", "shared_ciphers", "version"),
+)
+
 _WantRead = _ssl_module.SSLWantReadError
 _WantWrite = _ssl_module.SSLWantWriteError
 
@@ -61,6 +67,24 @@ class _GreenConstructor:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         GreenSocket.__init__(self, *args, **kwargs)  # type: ignore[arg-type]  # always both
+
+
+def _when_settled() -> dict[str, Any]:
+    """Take the calls that tell what was agreed on: they settle it first where it is owed."""
+    return {name: _settling(name) for name in _AGREED if hasattr(real_ssl_socket, name)}
+
+
+def _settling(name: str) -> Any:
+    ask = getattr(real_ssl_socket, name)
+
+    @wraps(ask)
+    def ask_when_settled(self: "GreenSSLSocket", *args: Any, **kwargs: Any) -> Any:
+        self._settle()
+        return ask(self, *args, **kwargs)
+
+    ask_when_settled.__module__ = __name__
+    ask_when_settled.__qualname__ = f"GreenSSLSocket.{name}"
+    return ask_when_settled
 
 
 class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: ignore[misc]
@@ -291,31 +315,23 @@ class GreenSSLSocket(_GreenConstructor, real_ssl_socket, GreenSocket):  # type: 
         if self._owes_handshake and self._sslobj is not None:
             self._before_io()
 
-    def getpeercert(self, binary_form: bool = False) -> Any:
-        """Return the peer's certificate, as the standard method does.
+    vars().update(_when_settled())
 
-        An accepted socket whose listener has `do_handshake_on_connect` shakes hands first.
-        """
+    @property
+    def session(self) -> Any:
+        """The TLS session, as the standard property has it; it can be set on clients."""
         self._settle()
-        return super().getpeercert(binary_form)
+        return super().session
 
-    def cipher(self) -> tuple[str, str, int] | None:
-        """Return name, protocol and secret bits of the cipher; as for `getpeercert`."""
-        self._settle()
-        found: tuple[str, str, int] | None = super().cipher()
-        return found
+    @session.setter
+    def session(self, session: Any) -> None:
+        vars(real_ssl_socket)["session"].__set__(self, session)
 
-    def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
-        """Return the ciphers that both sides have; as for `getpeercert`."""
+    @property
+    def session_reused(self) -> bool | None:
+        """Whether the session is a resumed one; None without TLS."""
         self._settle()
-        found: list[tuple[str, str, int]] | None = super().shared_ciphers()
-        return found
-
-    def selected_alpn_protocol(self) -> str | None:
-        """Return the protocol agreed on by ALPN, None without; as for `getpeercert`."""
-        self._settle()
-        found: str | None = super().selected_alpn_protocol()
-        return found
+        return super().session_reused
 
     def unwrap(self) -> Any:
         """End TLS with a close-notify both ways; return the socket for plain text."""

@@ -8,6 +8,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -200,20 +201,79 @@ def test_accept_does_not_wait_for_a_silent_client(tls_listener: Any) -> None:
     silent.close()
 
 
-@pytest.mark.parametrize("ask", ["getpeercert", "cipher", "shared_ciphers"])
+ASKED: dict[str, Any] = {
+    "getpeercert": None,  # the client shows no certificate
+    "cipher": tuple,
+    "compression": None,
+    "shared_ciphers": list,
+    "selected_alpn_protocol": str,
+    "version": str,
+    "get_channel_binding": bytes,
+    "session": ssl.SSLSession,
+    "session_reused": bool,
+}
+
+
+@pytest.mark.parametrize("ask", ASKED)
 def test_what_was_agreed_on_is_known_after_accept_as_in_a_threaded_program(
     tls_listener: Any, ask: str
 ) -> None:
+    def find() -> Any:
+        found = getattr(server, ask)
+        return found() if callable(found) else found
+
+    tls_listener.context.set_alpn_protocols(["ours"])
+    context = make_client_context()
+    context.set_alpn_protocols(["ours"])
+    serving = spawn(lambda: tls_listener.accept()[0])
+    with connect(tls_listener.getsockname()) as plain:
+        server = serving.wait()
+        asking = spawn(find)
+        tls = context.wrap_socket(plain, server_hostname="localhost")
+        answer = asking.wait()
+        assert server._handshake_done
+        assert answer is None if ASKED[ask] is None else isinstance(answer, ASKED[ask])
+        tls.close()
+        server.close()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="the calls are new in Python 3.13")
+@pytest.mark.parametrize("ask", ["get_verified_chain", "get_unverified_chain"])
+def test_the_chain_is_known_after_accept(tls_listener: Any, ask: str) -> None:
     serving = spawn(lambda: tls_listener.accept()[0])
     with connect(tls_listener.getsockname()) as plain:
         server = serving.wait()
         asking = spawn(getattr(server, ask))
         tls = make_client_context().wrap_socket(plain, server_hostname="localhost")
-        answer = asking.wait()
-        # The client shows no certificate; there is a cipher.
-        assert answer is None if ask == "getpeercert" else answer
+        assert asking.wait() == []
+        assert server._handshake_done
         tls.close()
         server.close()
+
+
+def test_a_client_sets_its_session(tls_listener: Any) -> None:
+    context = make_client_context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    sessions: list[Any] = []
+    reused: list[Any] = []
+    for _ in range(2):
+        serving = spawn(lambda: tls_listener.accept()[0])
+        with connect(tls_listener.getsockname()) as plain:
+            tls = context.wrap_socket(
+                plain, server_hostname="localhost", do_handshake_on_connect=False
+            )
+            if sessions:
+                tls.session = sessions[0]
+            server = serving.wait()
+            asking = spawn(lambda server=server: server.session_reused)
+            tls.do_handshake()
+            sessions.append(tls.session)
+            reused.append((tls.session_reused, asking.wait()))
+            with pytest.raises(ValueError, match="different SSLContext"):
+                server.session = sessions[0]
+            tls.close()
+            server.close()
+    assert reused == [(False, False), (True, True)]
 
 
 def test_who_shakes_hands_himself_is_asked_nothing_after_accept(tls_listener: Any) -> None:

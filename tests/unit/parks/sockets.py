@@ -314,10 +314,7 @@ def tls_handshake_of_a_server(stage: Stage) -> Wait:
 
 
 @park(
-    green_ssl.SSLSocket.cipher,
-    green_ssl.SSLSocket.shared_ciphers,
-    green_ssl.SSLSocket.getpeercert,
-    green_ssl.SSLSocket.selected_alpn_protocol,
+    *(getattr(green_ssl.SSLSocket, name) for name in green_ssl._when_settled()),
     closes=True,
 )
 def tls_cipher_of_an_accepted_socket(stage: Stage) -> Wait:
