@@ -55,7 +55,7 @@ def main(args: argparse.Namespace) -> int:
                 f"one that {sys.executable} can import\n"
             )
             return 2
-    if not args.no_patch:
+    if not args.no_patch and _can_have_a_hub():
         monkey_patch(**chosen_switches(args))
     report = examine()
     text = json.dumps(report, indent=2) if args.json else "\n".join(_lines(report))
@@ -124,6 +124,15 @@ def _hub(problems: list[str]) -> dict[str, str | None]:
         problems.append(f"no hub can run here: {exc}")
         return {"hub": None, "poller": None}
     return {"hub": _name_of(type(hub)), "poller": _name_of(type(hub.poller))}
+
+
+def _can_have_a_hub() -> bool:
+    """Tell whether patching, which needs a hub, can begin; `examine` says why not."""
+    try:
+        get_hub()
+    except Exception:
+        return False
+    return True
 
 
 def _resolver() -> str:
@@ -202,7 +211,8 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     if renamed:
         yield _wrapped(f"{renamed} of these are named after the module they stand in now")
     kept = report["kept originals"]
-    yield f"\nTaken before patching: {len(kept)} references that block"
+    what = "1 reference that blocks" if len(kept) == 1 else f"{len(kept)} references that block"
+    yield f"\nTaken before patching: {what}"
     for entry in kept:
         yield f"  {entry['module']}: {entry['name']} is {entry['original']}"
     if kept:

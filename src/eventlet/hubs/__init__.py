@@ -36,6 +36,8 @@ builtin_hub_modules: Final = (epolls, kqueue, poll, selects)
 builtin_hub_names: Final = ("epolls", "kqueue", "poll", "selects")
 """Their names, as `use_hub` takes them."""
 
+_OWN_NAMES: Final = ("asyncio", *builtin_hub_names)
+
 get_hub = cast("Callable[[], BaseHub]", current.get_hub)
 
 
@@ -149,15 +151,18 @@ def keep_green_threads_on_fork(keep: bool | None = True) -> None:
 
 def _choose(mod: Any) -> Callable[[], BaseHub]:
     """Return what makes the hub that `mod` says. See `use_hub`."""
+    origin = ""
+    if mod is None and (mod := HUB.read()) is not None:
+        origin = f"{HUB.name}={mod!r}: "
     if mod is None:
-        mod = HUB.read() or get_default_hub()
+        mod = get_default_hub()
     if isinstance(mod, str):
-        mod = _find(mod.strip())
+        mod = _find(mod.strip(), origin)
     if not isinstance(mod, (type, ModuleType)):
         raise TypeError(f"a hub is chosen by a class, a module or their name, not {mod!r}")
     hub_class = mod if isinstance(mod, type) else getattr(mod, "Hub", None)
     if not isinstance(hub_class, type):
-        raise ImportError(f"{mod!r} has no class Hub")
+        raise ImportError(f"{origin}{mod!r} has no class Hub")
     refuse_own_loop(hub_class)
     is_available = getattr(mod, "is_available", None)
     if is_available is None:
@@ -167,22 +172,36 @@ def _choose(mod: Any) -> Callable[[], BaseHub]:
             stacklevel=3,
         )
     elif not is_available():
-        raise HubError(f"the hub of {mod!r} is not available on this platform")
+        raise HubError(f"{origin}the hub of {mod!r} is not available on this platform")
     return cast("Callable[[], BaseHub]", hub_class)
 
 
-def _find(name: str) -> Any:
-    """Return the class or module called "package.module:Class", "package.module" or "poll"."""
+def _find(name: str, origin: str) -> Any:
+    """Return the class or module called "package.module:Class", "package.module" or "poll".
+
+    Args:
+        name: what was chosen.
+        origin: said before what is wrong with it.
+    """
     if not name:
         raise RuntimeError("Need to specify a hub")
     module_name, _, class_name = name.partition(":")
     if not class_name and "." not in module_name:
         module_name = f"{__name__}.{module_name}"
-    found: Any = importlib.import_module(module_name)
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as exc:
+        if exc.name is None or not f"{module_name}.".startswith(f"{exc.name}."):
+            raise  # the module is there; what is missing is something that it imports
+        raise ModuleNotFoundError(
+            f"{origin}there is no hub {name!r}; choose one of {', '.join(_OWN_NAMES)}, or "
+            "name another as package.module:Class",
+            name=exc.name,
+        ) from exc
     for part in class_name.split(".") if class_name else ():
         found = getattr(found, part, None)
         if found is None:
-            raise ImportError(f"module {module_name} has no {class_name}")
+            raise ImportError(f"{origin}module {module_name} has no {class_name}")
     return found
 
 

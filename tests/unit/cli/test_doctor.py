@@ -127,6 +127,14 @@ def test_what_cannot_work_is_a_problem_and_the_status() -> None:
     assert any("EVENTLET_THREADPOOL_SIZE='many'" in problem for problem in report["problems"])
 
 
+def test_a_hub_that_is_not_there_is_a_problem_and_nothing_is_patched() -> None:
+    report = diagnose(status=1, env={"EVENTLET_HUB": "epol"})
+
+    (problem,) = report["problems"]
+    assert problem.startswith("no hub can run here: EVENTLET_HUB='epol': there is no hub 'epol'")
+    assert (report["hub"]["hub"], report["patched"], report["ledger"]) == (None, [], [])
+
+
 def test_people_get_text() -> None:
     env = {"EVENTLET_NIX": "x"}
     done = run_isolated(RUN, "doctor", "--before", "asyncio", timeout=60, env=env)

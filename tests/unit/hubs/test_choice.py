@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -206,6 +207,33 @@ def test_a_blank_name_is_refused(blank: str) -> None:
 def test_a_name_without_a_hub_is_an_import_error(name: str) -> None:
     with pytest.raises(ImportError):
         use_hub(name)
+
+
+def test_a_name_that_nobody_has_is_answered_with_those_there_are() -> None:
+    wanted = "there is no hub 'epol'; .* asyncio, epolls, kqueue, poll, selects, or .*:Class"
+    with pytest.raises(ModuleNotFoundError, match=wanted) as caught:
+        use_hub("epol")
+    assert caught.value.name == "eventlet.hubs.epol"
+
+
+@pytest.mark.parametrize("name", ["epol", "no.such:Hub", "json.tool", "eventlet.hubs.poll:Absent"])
+def test_a_bad_name_in_the_environment_is_told_with_the_variable(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENTLET_HUB", name)
+
+    with pytest.raises(ImportError, match=f"^EVENTLET_HUB={name!r}: "):
+        use_hub()
+
+
+def test_a_hub_module_that_lacks_what_it_imports_says_what(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hub_of_mine.py").write_text("import never_built")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(ModuleNotFoundError, match="No module named 'never_built'"):
+        use_hub("hub_of_mine:Hub")
 
 
 @pytest.mark.parametrize("choice", [5, object(), b"poll"])
