@@ -32,8 +32,8 @@ from eventlet._core.scope import Cancelled
 from eventlet._core.thread import SpawnedGreenlet, throw_into
 from eventlet._core.wait_queue import WaitQueue
 from eventlet._protocols.telnet import Signal, TelnetDecoder
-from eventlet._unpatched import get_ident, real_socket
-from eventlet.greenio import GreenSocket
+from eventlet._unpatched import get_ident
+from eventlet.greenio.adoption import make_green
 from eventlet.greenthread import spawn_n
 from eventlet.semaphore import Semaphore
 
@@ -57,8 +57,9 @@ def backdoor_server(sock: Any, locals: dict[str, Any] | None = None) -> None:
 
     Raises:
         OSError: accept failed.
+        TypeError: a TLS socket of the standard library, which does not park.
     """
-    listener = _green(sock)
+    listener = make_green(sock)
     try:
         _announce(f"backdoor server listening on {_describe(listener.getsockname())}")
         while True:
@@ -80,7 +81,7 @@ def backdoor(conn_info: tuple[Any, Any], locals: dict[str, Any] | None = None) -
         locals: namespace of the console; None gives it one of its own.
     """
     connection, address = conn_info
-    file = ClientFile(_green(connection))
+    file = ClientFile(make_green(connection))
     console = SocketConsole(file, address, locals)
     _announce(f"backdoor to {_describe(address)}" if _has_name(address) else "backdoor opened")
     get_hub().start(console)
@@ -338,13 +339,6 @@ def _read_lines(readline: Callable[[int], str], size: int) -> str:
         if size > 0:
             size -= len(piece)
     return "".join(pieces)
-
-
-def _green(sock: Any) -> Any:
-    """Return a green socket over an ordinary one; anything else as it is."""
-    if isinstance(sock, real_socket) and not isinstance(sock, GreenSocket):
-        return GreenSocket(sock)
-    return sock
 
 
 def _make_lively(connection: Any) -> None:

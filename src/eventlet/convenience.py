@@ -13,6 +13,7 @@ from eventlet._core.thread import throw_into
 from eventlet._racing import AllFailed, connect_to_any
 from eventlet._resolver import resolve_all
 from eventlet.greenio import GreenSocket
+from eventlet.greenio.adoption import make_green
 from eventlet.greenthread import spawn_n
 from eventlet.semaphore import Semaphore
 
@@ -149,26 +150,30 @@ def serve(sock: Any, handle: Callable[[Any, Any], Any], concurrency: int = 1000)
     Does not close the listener and does not wait for the handlers when it ends.
 
     Args:
-        sock: listening green socket.
+        sock: listening socket; an ordinary one is made green meanwhile.
         handle: called as `handle(connection, address)`; the connection is closed after it.
             Raising `StopServe` makes `serve` return, another Exception is raised from it.
         concurrency: handlers at once; at the limit nothing more is accepted.
 
     Raises:
         OSError: accept failed.
+        TypeError: a TLS socket of the standard library; `wrap_ssl` makes one that parks.
         Exception: what a handler raised.
     """
+    listener = make_green(sock)
     handlers = _Handlers(handle, concurrency)
     try:
         while True:
             handlers.free.acquire()
-            connection, address = sock.accept()
+            connection, address = listener.accept()
             spawn_n(handlers.run, connection, address)
             del connection  # or it would live until the next one comes
     except StopServe:
         return
     finally:
         handlers.server = None
+        if listener is not sock and sock.fileno() >= 0:
+            sock.settimeout(sock.gettimeout())  # an ordinary socket again, in the kernel too
 
 
 class _Handlers:

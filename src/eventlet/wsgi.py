@@ -46,6 +46,7 @@ from eventlet._server.listener import Acceptor, ConnectionPool
 from eventlet._server.request_body import Input
 from eventlet._server.response_head import format_date_time
 from eventlet._server.takeover import Taken, TakeOver
+from eventlet.greenio.adoption import make_green
 from eventlet.greenpool import GreenPool
 from eventlet.semaphore import Semaphore
 
@@ -124,7 +125,7 @@ class Server:
     """A server that can be told to end; the arguments are those of `server`.
 
     Args:
-        socket: a listening green socket.
+        socket: a listening socket; an ordinary one is made green.
         address: where it listens.
         app: the application.
         limits: what one client may take; None for the defaults.
@@ -139,6 +140,7 @@ class Server:
     Raises:
         AttributeError: `custom_pool` lacks a method.
         ImportError: `http2` needs a library that is not installed.
+        TypeError: a TLS socket of the standard library, which does not park.
         ValueError: a time is negative, `log_format` names a field that there is none of, or
             `http2` does not go with `protocol` or `max_http_version`.
     """
@@ -172,7 +174,7 @@ class Server:
     ) -> None:
         refuse_negative("keepalive", keepalive)
         refuse_negative("socket_timeout", socket_timeout)
-        self.socket = socket
+        self.socket = socket = make_green(socket)
         self.address = address
         self.app = app
         self.log = get_logger(log, debug) if log_output else LoggerNull()
@@ -346,7 +348,8 @@ def server(
     """Serve a WSGI application until stopped, then let what is being served finish.
 
     Args:
-        sock: a listening green socket: TCP, unix, or wrapped in TLS. Closed at the end.
+        sock: a listening socket: TCP, unix, or wrapped in TLS by `wrap_ssl`. An ordinary one is
+            made green. Closed at the end.
         site: the application.
         log: an object with `info` and `debug`, or anything with `write(str)`; None means the
             standard error.
@@ -374,6 +377,7 @@ def server(
     Raises:
         AttributeError: `custom_pool` lacks a method.
         ImportError: `http2` needs a library that is not installed.
+        TypeError: a TLS socket of the standard library, which does not park.
         ValueError: a time is negative, `log_format` names a field that there is none of, or
             `http2` does not go with `protocol` or `max_http_version`.
         OSError: the listening socket failed.

@@ -386,6 +386,16 @@ def test_serve_leaves_the_listener_open_and_the_handlers_running(
     assert listener.fileno() >= 0
 
 
+def test_an_ordinary_listener_parks_while_it_is_served_and_is_ordinary_again_afterwards() -> None:
+    with socket.create_server(LOCAL) as plain:
+        thread = spawn(serve, plain, lambda connection, address: connection.sendall(b"hello"))
+        with connect(plain.getsockname()) as client:
+            assert client.recv(100) == b"hello"
+        thread.kill()
+
+        assert os.get_blocking(plain.fileno())
+
+
 def test_a_handler_that_fails_after_the_end_is_printed_and_reaches_nobody(
     server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -66,6 +66,14 @@ class Gate:
         return hello(environ, start_response)
 
 
+def test_an_ordinary_listener_will_do() -> None:
+    plain = socket.create_server(("127.0.0.1", 0))
+    with Site(hello, plain) as site:
+        assert site.reply(GET).body == b"hello"
+
+    assert plain.fileno() == -1
+
+
 # --- keep-alive ------------------------------------------------------------------------------
 
 
