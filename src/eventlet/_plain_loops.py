@@ -33,6 +33,8 @@ _Selected = list[tuple[selectors.SelectorKey, int]]
 class LoopSelector(selectors.DefaultSelector):
     """The standard selector; in a green thread, only that green thread waits."""
 
+    _is_closed = False
+
     def select(self, timeout: float | None = None) -> _Selected:
         """Wait until something is ready; return pairs (key, events).
 
@@ -55,7 +57,10 @@ class LoopSelector(selectors.DefaultSelector):
             hub.wait_foreign(self.fileno(), read=True, timeout=left)
 
     def close(self) -> None:
-        """Close it; a green thread that waits for it gets EBADF."""
+        """Close it; a green thread that waits for it gets EBADF. Again does nothing."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         hub = existing_hub()
         waited_on = None if hub is None else hub.descriptors.get(self.fileno())
         if waited_on is not None:

@@ -175,6 +175,11 @@ def test_elsewhere_loops_wait_as_they_always_did(run_isolated: Any) -> None:
         loop = asyncio.SelectorEventLoop(own)
         assert loop._selector is own
         loop.close()
+
+        loop = asyncio.new_event_loop()
+        standard = loop._selector
+        loop.close()
+        standard.close()  # once more is harmless, as it is otherwise
         assert selectors.DefaultSelector is selectors.EpollSelector
     """)
 
