@@ -331,4 +331,6 @@ def _stack(
         buffer = buffer_for(raw, size)
     if binary:
         return buffer
-    return io.TextIOWrapper(buffer, encoding, errors, newline, line_buffering)
+    text = io.TextIOWrapper(buffer, encoding, errors, newline, line_buffering)
+    text.mode = mode  # type: ignore[misc]  # the standard `open` does so
+    return text

@@ -60,6 +60,14 @@ def test_text_mode_has_encoding_errors_and_newline() -> None:
         assert reader.read() == "café\r\n"
 
 
+@pytest.mark.parametrize("mode", ["r", "rt", "w", "rb", "r+", "a+", "r+b"])
+def test_files_tell_their_mode_as_those_of_open_do(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    with GreenPipe(path, mode) as green, open(path, mode) as standard:
+        assert green.mode == standard.mode
+
+
 def test_closing_wakes_the_reader_with_ebadf() -> None:
     read_fd, write_fd = os.pipe()
     raw = GreenFileIO(read_fd, "r")
