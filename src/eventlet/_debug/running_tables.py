@@ -19,8 +19,8 @@ __all__ = ["format_asyncio_info", "format_threads_info"]
 def format_threads_info() -> str:
     """Return text that says what every OS thread is doing, and its green threads.
 
-    Where green threads wait is told for those of the calling OS thread: another one may go
-    on meanwhile.
+    Where green threads wait, and the main one of them when another one asks, is told for those
+    of the calling OS thread: another one may go on meanwhile.
     """
     names = _names_of_os_threads()
     of_hub = {hub.ident: hub for hub in hubs.copy()}
@@ -57,6 +57,9 @@ def _names_of_os_threads() -> dict[int, str]:
 def _lines_of_hub(hub: Hub, is_ours: bool) -> Iterator[str]:
     threads = sorted(hub.threads.copy(), key=lambda thread: _serial(repr(thread)))
     yield f"  {hub!r} with {len(threads)} green threads"
+    main = hub.main_greenlet()
+    if is_ours and main is not None and main is not greenlet.getcurrent():
+        yield f"    main{_where_it_waits(main)}"
     for thread in threads:
         where = _where_it_waits(thread) if is_ours else ""
         yield f"    {thread!r}{where}"

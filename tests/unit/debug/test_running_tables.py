@@ -19,6 +19,11 @@ def wait_for(event: Event) -> Any:
     return event.wait()
 
 
+def wait_for_end(thread: Any) -> None:
+    sleep(0)
+    thread.wait()
+
+
 def test_the_caller_and_its_green_threads() -> None:
     event = Event()
     waiting = spawn(wait_for, event)
@@ -44,6 +49,21 @@ def test_the_calling_green_thread_is_marked() -> None:
     text = spawn(debug.format_threads_info).wait()
 
     assert any(line.endswith(", the caller") for line in text.splitlines())
+
+
+def test_main_is_told_where_it_waits_when_others_ask() -> None:
+    texts: list[str] = []
+    get_hub().schedule_call_global(0, lambda: texts.append(debug.format_threads_info()))
+    asker = spawn(lambda: texts.append(debug.format_threads_info()))
+    wait_for_end(asker)
+    own = debug.format_threads_info()
+
+    assert len(texts) == 2
+    for text in texts:
+        (line,) = [line for line in text.splitlines() if line.startswith("    main")]
+        assert line.startswith("    main, waits at ")
+        assert line.endswith("in wait_for_end")
+    assert "    main" not in own
 
 
 def test_every_other_os_thread_with_its_green_threads() -> None:
