@@ -1,6 +1,10 @@
 # make demo     the three patterns on real input
 # make test     lint, types and the whole test suite
-# make lint     ruff and mypy alone
+# make test-quick  what takes less than a quarter of a second each, without the checkers
+# make test-asyncio-suites  the standard library's tests of asyncio over our selector
+# make lint     ruff and mypy alone; make types: mypy alone
+# make format   ruff mends what it can
+# make venv     make the environment, run nothing
 # make stress   the long runs: many OS threads, many games, signals; writes their results
 # make load     a server under load: 10,000 connections, slow clients, noise, restarts; likewise
 # make test-libraries  other people's libraries, patched, at work; writes its results
@@ -163,5 +167,6 @@ bench: $(VENV)/.dev
 
 clean:
 	rm -rf .venv .venv-* build dist src/*.egg-info
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/.build benchmarks/.envs
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .stdlib-tests
+	rm -rf benchmarks/.build benchmarks/.envs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

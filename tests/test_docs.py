@@ -55,7 +55,7 @@ def test_patterns_stand_there_as_users_know_them(name: str, lines: list[str]) ->
 
 PROGRAMS = [
     pytest.param(block, id=f"{name}-{number}")
-    for name in ("cancellation", "patching", "threads-and-forks", "websocket")
+    for name in ("cancellation", "debugging", "hubs", "patching", "threads-and-forks", "websocket")
     for number, block in enumerate(code_blocks(ROOT / "docs" / f"{name}.md"))
 ]
 

@@ -1,8 +1,8 @@
 """The exception tree.
 
-Three reasons: the caller misused us (`MisuseError`), the peer misbehaved, the
-environment failed. Each class also inherits the builtin that people already catch, keeps
-its facts as attributes and writes its own message, so each message exists once.
+Three reasons: the caller misused us, the peer misbehaved, the environment failed. Each class
+also inherits the builtin that people already catch, if there is one, keeps its facts as
+attributes and writes its own message, so each message exists once.
 """
 
 import errno

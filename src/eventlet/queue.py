@@ -347,6 +347,10 @@ class LightQueue(Generic[T]):
 class Queue(LightQueue[T]):
     """A FIFO queue that knows which items are done.
 
+    Args:
+        maxsize: items it holds before `put` waits; None or less than 0 is no limit; 0
+            makes each `put` wait until its item is taken, unlike in the standard `queue`.
+
     Attributes:
         unfinished_tasks: items that were put in and are not `task_done()` yet.
     """
