@@ -431,7 +431,8 @@ class Acceptor:
             if opened.thread is not None:
                 throw_soon(opened.thread, GreenletExit())
         if killed:
-            self._journal.note(f"grace is over: killed {killed} connections")
+            what = "1 connection" if killed == 1 else f"{killed} connections"
+            self._journal.note(f"grace is over: killed {what}")
         self._killer = self._hub.call_later(KILLED_SECONDS, self._give_up)
 
     def _give_up(self) -> None:

@@ -183,7 +183,7 @@ def test_after_the_grace_all_is_killed() -> None:
         site.server.stop(0.05)
         site.wait()
         assert gate.ended == 2
-        assert "grace is over: killed 1 connections" in site.log.text
+        assert "grace is over: killed 1 connection\n" in site.log.text
         read_to_end(peer.sock)
 
 
