@@ -1,14 +1,16 @@
 """Make existing code green: private copies, pristine copies, and changes to real modules."""
 
+import importlib
 import sys
 from collections.abc import Callable, Iterable, MutableMapping
+from functools import partial
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from eventlet._derive import build_builtins
 from eventlet._patching.ledger import LEDGER
 from eventlet._patching.pristine import original
-from eventlet._patching.table import ON_REQUEST, SWITCHES
+from eventlet._patching.table import DRIVERS, GREEN, ON_REQUEST, OPTIONAL, PATCHES, SWITCHES
 
 if TYPE_CHECKING:
     from eventlet._patching.early import KeptOriginal
@@ -218,6 +220,36 @@ def _copies_with(additional: Iterable[tuple[str, ModuleType]]) -> "PrivateCopies
     key = frozenset(given.items())
     copies = _copies.get(key)
     return copies if copies is not None else _copies.setdefault(key, PrivateCopies(given))
+
+
+def _green_modules(switch: str) -> list[tuple[str, ModuleType]]:
+    """List the modules that a switch is about.
+
+    Returns:
+        Pairs (name of a real module, its green stand-in, whose `__patched__` has the names).
+    """
+    try:
+        return [
+            (patch.module, importlib.import_module(patch.green))
+            for patch in (*PATCHES, *DRIVERS)
+            if patch.switch == switch
+            and (patch.module == switch or GREEN.get(patch.module) == patch.green)
+        ]
+    except ImportError:
+        if switch not in OPTIONAL:
+            raise
+        return []
+
+
+# Programs that undo patching name by name in a forked child ask these: oslo.privsep, for one.
+_green_os_modules = partial(_green_modules, "os")
+_green_select_modules = partial(_green_modules, "select")
+_green_socket_modules = partial(_green_modules, "socket")
+_green_thread_modules = partial(_green_modules, "thread")
+_green_time_modules = partial(_green_modules, "time")
+_green_subprocess_modules = partial(_green_modules, "subprocess")
+_green_builtins = partial(_green_modules, "builtins")
+_green_MySQLdb = partial(_green_modules, "MySQLdb")  # noqa: N816 - the name of the switch
 
 
 def _run_script(arguments: list[str]) -> None:

@@ -5,6 +5,7 @@ What changes the process runs in a fresh interpreter: `tests/isolated/patched_*.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -211,6 +212,55 @@ def test_original_gives_one_separate_copy() -> None:
         print('ok')
     """
     assert run_isolated(script).stdout == "ok\n"
+
+
+def test_patching_can_be_undone_name_by_name_in_a_child() -> None:
+    """As oslo.privsep does, and asks for what it has to undo."""
+    script = """
+        import importlib, os, sys
+        import eventlet
+        from eventlet import patcher
+
+        switches = ("os", "select", "socket", "thread", "time", "subprocess")
+        lists = [getattr(patcher, f"_green_{switch}_modules") for switch in switches]
+        lists.append(patcher._green_builtins)
+        pairs = [pair for modules in lists for pair in modules()]
+        assert {"os", "select", "selectors", "socket", "ssl", "_thread", "threading", "queue",
+                "time", "subprocess", "builtins"} <= {name for name, green in pairs}
+        eventlet.monkey_patch(all=True, builtins=True)
+        eventlet.sleep(0)
+        pid = os.fork()
+        if pid:
+            sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        for name, green in pairs:
+            real, copy = importlib.import_module(name), patcher.original(name)
+            for attribute in green.__patched__:
+                if hasattr(copy, attribute) and hasattr(green, attribute):
+                    setattr(real, attribute, getattr(copy, attribute))
+        import concurrent.futures, queue, socket, subprocess, threading, time
+        a, b = socket.socketpair()
+        assert "green" not in type(a).__module__
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            both = threading.Barrier(2)
+            idents = [pool.submit(lambda: (both.wait(20), threading.get_native_id())[1])
+                      for _ in range(2)]
+            assert len({each.result(20) for each in idents} - {threading.get_native_id()}) == 2
+            answer = pool.submit(b.recv, 5)
+            a.sendall(b"hello")
+            assert answer.result(20) == b"hello"
+        assert subprocess.run([sys.executable, "-c", "exit(3)"]).returncode == 3
+        print("ok", flush=True)
+        os._exit(0)
+    """
+    assert run_isolated(script).stdout == "ok\n"
+
+
+def test_a_driver_that_is_missing_has_nothing_to_undo() -> None:
+    is_missing = importlib.util.find_spec("MySQLdb") is None
+
+    names = [name for name, green in patcher._green_MySQLdb()]
+
+    assert names == ([] if is_missing else ["MySQLdb"])
 
 
 def test_a_script_can_be_run_patched(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from eventlet._core.current import get_hub
 from eventlet._patching import drivers
 from eventlet._patching.ledger import ABSENT, LEDGER
 from eventlet._patching.locks import forget_locks, patch_locks, waiters
+from eventlet._patching.pristine import forget_originals, offer_originals
 from eventlet._patching.table import DRIVERS, OPTIONAL, PATCHES, UNPATCHABLE, Patch
 from eventlet.green import _processes, _socket, _subprocess, _threading
 from eventlet.green._interpreters import patch_interpreters
@@ -47,6 +48,7 @@ def apply(switches: Iterable[str], remove_unpatchable: bool) -> None:
         patch_interpreters(LEDGER.set)
     _processes.follow_patches(LEDGER.set)
     _follow()
+    offer_originals()
     if "psycopg" in chosen and drivers.change_psycopg():
         on.add("psycopg")
     LEDGER.switches.update(dict.fromkeys((each for each in chosen if each in on), True))
@@ -67,6 +69,7 @@ def undo() -> None:
         raise RuntimeError(f"{waiting} threads wait for locks; unpatch when none does")
     LEDGER.undo()
     forget_locks()
+    forget_originals()
     drivers.forget_psycopg()
 
 

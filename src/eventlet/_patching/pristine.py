@@ -3,19 +3,26 @@
 A module in Python runs again over imports that are pristine in turn, so nothing in it refers
 to a patched name. A module in C has one instance in the process, and `os` holds the
 environment: their copies are new module objects with what the ledger says was there before.
+
+Programs written for Eventlet 0.41 import the copies by their private names
+(`import __original_module_threading`), which were in `sys.modules` from the start. Where
+patching is on, such an import makes the copy.
 """
 
 import importlib
 import importlib.util
 import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 from eventlet._derive import ImportMap, code_of, run
 from eventlet._patching.ledger import ABSENT, LEDGER
 from eventlet._patching.old_locks import noted_sentinel
 from eventlet._patching.table import WAITING
 
-__all__ = ["PREFIX", "original"]
+__all__ = ["PREFIX", "forget_originals", "offer_originals", "original"]
 
 PREFIX = "__original_module_"
 NOT_RUN_AGAIN = frozenset({"builtins", "importlib", "os", "sys"})
@@ -85,3 +92,47 @@ def _fill_from_real(copy: ModuleType, name: str) -> None:
 
 
 _IMPORTS = _PristineImports()
+
+
+def offer_originals() -> None:
+    """Have copies found by `import`, too, from now on."""
+    if _FINDER not in sys.meta_path:
+        sys.meta_path.append(_FINDER)
+
+
+def forget_originals() -> None:
+    """Have only `original` make copies again."""
+    if _FINDER in sys.meta_path:
+        sys.meta_path.remove(_FINDER)
+
+
+class _Finder:
+    """Finds `__original_module_<modname>`, and loads it by having the copy made."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if not name.startswith(PREFIX):
+            return None
+        modname = name.removeprefix(PREFIX)
+        is_known = modname and "." not in modname and importlib.util.find_spec(modname)
+        return ModuleSpec(name, _LOADER) if is_known else None
+
+
+class _Loader:
+    """Loads what `_Finder` found; a copy keeps the spec of the module it is a copy of."""
+
+    def __init__(self) -> None:
+        self._specs: dict[str, ModuleSpec | None] = {}
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        copy = original(spec.name.removeprefix(PREFIX))
+        self._specs[spec.name] = copy.__spec__
+        return copy
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self._specs.pop(module.__name__)
+
+
+_LOADER: Any = _Loader()
+_FINDER: Any = _Finder()
