@@ -9,6 +9,7 @@ green thread, as `close` flushes or as a signal handler makes it, goes straight 
 
 import io
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from greenlet import getcurrent
@@ -21,7 +22,6 @@ __all__ = ["BufferedPair", "BufferedRandom", "BufferedReader", "BufferedWriter",
 _READS = ("peek", "read", "read1", "readinto", "readinto1", "readline")
 _WRITES = ("write", "flush")
 _POSITIONS = ("seek", "tell", "truncate")
-_ENDS = ("close", "detach")
 
 _ONE_ARGUMENT: dict[str, tuple[Any, ...]] = {
     "peek": (0,),
@@ -136,7 +136,22 @@ def _in_turn(base: Any, name: str) -> Callable[..., Any]:
 
 
 def _turns(base: Any, *names: str) -> dict[str, Any]:
-    return {name: _in_turn(base, name) for name in names}
+    return {name: _in_turn(base, name) for name in names} | {"close": _closing(base)}
+
+
+def _closing(base: Any) -> Callable[[Any], None]:
+    """Take `close` so that the raw file is closed however the wait for the turn ends."""
+    close_in_turn = _in_turn(base, "close")
+
+    @wraps(close_in_turn)
+    def close(self: Any) -> None:
+        try:
+            close_in_turn(self)
+        except BaseException:
+            self.raw.close()
+            raise
+
+    return close
 
 
 class _AsStandard:
@@ -153,7 +168,7 @@ class BufferedReader(_AsStandard, io.BufferedReader):
         self._turn = _Turn()
         super().__init__(raw, buffer_size)
 
-    vars().update(_turns(io.BufferedReader, *_READS, *_POSITIONS, *_ENDS))
+    vars().update(_turns(io.BufferedReader, *_READS, *_POSITIONS, "detach"))
 
 
 class BufferedWriter(_AsStandard, io.BufferedWriter):
@@ -163,7 +178,7 @@ class BufferedWriter(_AsStandard, io.BufferedWriter):
         self._turn = _Turn()
         super().__init__(raw, buffer_size)
 
-    vars().update(_turns(io.BufferedWriter, *_WRITES, *_POSITIONS, *_ENDS))
+    vars().update(_turns(io.BufferedWriter, *_WRITES, *_POSITIONS, "detach"))
 
 
 class BufferedRandom(_AsStandard, io.BufferedRandom):
@@ -173,7 +188,7 @@ class BufferedRandom(_AsStandard, io.BufferedRandom):
         self._turn = _Turn()
         super().__init__(raw, buffer_size)
 
-    vars().update(_turns(io.BufferedRandom, *_READS, *_WRITES, *_POSITIONS, *_ENDS))
+    vars().update(_turns(io.BufferedRandom, *_READS, *_WRITES, *_POSITIONS, "detach"))
 
 
 class BufferedPair(io.BufferedRWPair):
@@ -217,11 +232,12 @@ class BufferedPair(io.BufferedRWPair):
         self._writer.flush()
 
     def close(self) -> None:
-        """Close it, first for writing, with the raw file: that may end a read under way."""
+        """Close it for writing first; with the raw file, as a rule, nothing is left to read."""
         try:
             self._writer.close()
         finally:
-            self._reader.close()
+            if not self._reader.closed:
+                self._reader.close()
 
 
 def buffer_for(raw: Any, size: int) -> Any:

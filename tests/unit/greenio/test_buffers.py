@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from eventlet._core.scope import CancelScope
 from eventlet.greenio import GreenPipe, GreenSocket
 from eventlet.greenio.buffers import BufferedPair, BufferedRandom, BufferedReader, BufferedWriter
 from eventlet.greenthread import sleep, spawn
@@ -100,6 +101,28 @@ def test_close_waits_for_a_reader_as_it_does_for_an_os_thread() -> None:
     closing.wait()
     assert reader.closed
     writer.close()
+
+
+@pytest.mark.parametrize("how", ["kill", "scope"])
+def test_who_is_interrupted_while_closing_leaves_no_file_open(how: str) -> None:
+    ours, theirs = socketpair()
+    with theirs:
+        with ours:
+            file = ours.makefile("rb")
+        reading = spawn(file.read, 1)
+        sleep(0)
+
+        def close_in_a_cancelled_scope() -> None:
+            with CancelScope() as scope, file:
+                scope.cancel()
+
+        closing = spawn(file.close if how == "kill" else close_in_a_cancelled_scope)
+        sleep(0)
+        closing.kill()
+        assert file.closed
+        assert theirs.recv(1) == b""
+        with pytest.raises(OSError, match="closed while waiting"):
+            reading.wait()
 
 
 @pytest.mark.parametrize("how", ["kill", "Timeout"])
@@ -263,7 +286,7 @@ def test_calls_leave_out_what_the_standard_ones_leave_out(kind: Any) -> None:
         assert argument.kind == standard.kind
 
 
-def test_a_pair_that_is_closed_writes_before_it_waits_for_its_reader() -> None:
+def test_a_pair_writes_what_it_has_when_it_is_closed_though_somebody_reads() -> None:
     ours, theirs = socketpair()
     with theirs:
         with ours:
@@ -271,11 +294,10 @@ def test_a_pair_that_is_closed_writes_before_it_waits_for_its_reader() -> None:
             reading = spawn(both.readline)
             sleep(0)
             both.write(b"quit\n")
-            closing = spawn(both.close)
+            both.close()
             assert theirs.recv(100) == b"quit\n"
             theirs.sendall(b"bye\n")
             assert reading.wait() == b"bye\n"
-            closing.wait()
         assert both.closed
         assert theirs.recv(100) == b""
 
