@@ -9,7 +9,6 @@ green thread, as `close` flushes or as a signal handler makes it, goes straight 
 
 import io
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from greenlet import getcurrent
@@ -22,6 +21,7 @@ __all__ = ["BufferedPair", "BufferedRandom", "BufferedReader", "BufferedWriter",
 _READS = ("peek", "read", "read1", "readinto", "readinto1", "readline")
 _WRITES = ("write", "flush")
 _POSITIONS = ("seek", "tell", "truncate")
+_ENDS = ("close", "detach")
 
 _ONE_ARGUMENT: dict[str, tuple[Any, ...]] = {
     "peek": (0,),
@@ -136,22 +136,7 @@ def _in_turn(base: Any, name: str) -> Callable[..., Any]:
 
 
 def _turns(base: Any, *names: str) -> dict[str, Any]:
-    return {name: _in_turn(base, name) for name in names} | {"close": _closing(base)}
-
-
-def _closing(base: Any) -> Callable[[Any], None]:
-    """Take `close` so that the raw file is closed however the wait for the turn ends."""
-    close_in_turn = _in_turn(base, "close")
-
-    @wraps(close_in_turn)
-    def close(self: Any) -> None:
-        try:
-            close_in_turn(self)
-        except BaseException:
-            self.raw.close()
-            raise
-
-    return close
+    return {name: _in_turn(base, name) for name in names}
 
 
 class _AsStandard:
@@ -168,7 +153,7 @@ class BufferedReader(_AsStandard, io.BufferedReader):
         self._turn = _Turn()
         super().__init__(raw, buffer_size)
 
-    vars().update(_turns(io.BufferedReader, *_READS, *_POSITIONS, "detach"))
+    vars().update(_turns(io.BufferedReader, *_READS, *_POSITIONS, *_ENDS))
 
 
 class BufferedWriter(_AsStandard, io.BufferedWriter):
@@ -178,7 +163,7 @@ class BufferedWriter(_AsStandard, io.BufferedWriter):
         self._turn = _Turn()
         super().__init__(raw, buffer_size)
 
-    vars().update(_turns(io.BufferedWriter, *_WRITES, *_POSITIONS, "detach"))
+    vars().update(_turns(io.BufferedWriter, *_WRITES, *_POSITIONS, *_ENDS))
 
 
 class BufferedRandom(_AsStandard, io.BufferedRandom):
@@ -188,7 +173,7 @@ class BufferedRandom(_AsStandard, io.BufferedRandom):
         self._turn = _Turn()
         super().__init__(raw, buffer_size)
 
-    vars().update(_turns(io.BufferedRandom, *_READS, *_WRITES, *_POSITIONS, "detach"))
+    vars().update(_turns(io.BufferedRandom, *_READS, *_WRITES, *_POSITIONS, *_ENDS))
 
 
 class BufferedPair(io.BufferedRWPair):
@@ -236,7 +221,7 @@ class BufferedPair(io.BufferedRWPair):
         try:
             self._writer.close()
         finally:
-            if not self._reader.closed:
+            if self._writer.closed and not self._reader.closed:
                 self._reader.close()
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from eventlet._core.scope import CancelScope
 from eventlet.greenio import GreenPipe, GreenSocket
 from eventlet.greenio.buffers import BufferedPair, BufferedRandom, BufferedReader, BufferedWriter
 from eventlet.greenthread import sleep, spawn
@@ -101,28 +100,6 @@ def test_close_waits_for_a_reader_as_it_does_for_an_os_thread() -> None:
     closing.wait()
     assert reader.closed
     writer.close()
-
-
-@pytest.mark.parametrize("how", ["kill", "scope"])
-def test_who_is_interrupted_while_closing_leaves_no_file_open(how: str) -> None:
-    ours, theirs = socketpair()
-    with theirs:
-        with ours:
-            file = ours.makefile("rb")
-        reading = spawn(file.read, 1)
-        sleep(0)
-
-        def close_in_a_cancelled_scope() -> None:
-            with CancelScope() as scope, file:
-                scope.cancel()
-
-        closing = spawn(file.close if how == "kill" else close_in_a_cancelled_scope)
-        sleep(0)
-        closing.kill()
-        assert file.closed
-        assert theirs.recv(1) == b""
-        with pytest.raises(OSError, match="closed while waiting"):
-            reading.wait()
 
 
 @pytest.mark.parametrize("how", ["kill", "Timeout"])
