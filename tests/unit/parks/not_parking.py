@@ -101,6 +101,7 @@ NOT_PARKING: dict[str, dict[str, str]] = {
             " poll.modify poll.register poll.unregister"
         ),
         "eventlet.green._thread": "start_joinable_thread start_new_thread",
+        "eventlet.greenio.adoption": "make_green",
         "eventlet.greenio.records": "Records.here",
         "eventlet.greenio.buffers": "buffer_for",
         "eventlet.greenio.sockets": "GreenSocket.makeGreenFile",
