@@ -17,6 +17,7 @@ may set them here.
 from __future__ import annotations
 
 import errno
+import http.server
 import os
 import warnings
 from collections.abc import Callable, Iterable
@@ -90,6 +91,9 @@ MAX_TOTAL_HEADER_SIZE = 65536
 BROKEN_SOCK = {errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN}
 # What a socket that was closed here makes its users raise; the second is that of Windows.
 BAD_SOCK = {errno.EBADF, 10053}
+
+# Where the base of `HttpProtocol` comes from, under the name by which subclasses look for it.
+BaseHTTPServer = http.server
 
 # Turned off, every server of this process stops after the connection it accepts next.
 is_accepting = True

@@ -17,7 +17,7 @@ through the methods below:
                 formalize_key_naming
             handle_one_response   the application, the response, `close_connection`
                 get_client_address
-    finish                        the end, also after an error
+    finish                        the end, also after an error; not where `setup` failed
 
 What an override sets is used, but never believed where it frames the message: the bytes of the
 header lines, which are remembered while somebody reads them, go through the validator that the
@@ -156,13 +156,18 @@ class HttpProtocol(BaseHTTPRequestHandler):
         self._hear_refusals(self._answering)
         self.raw_requestline = b""
         self.close_connection = True
+        is_set_up = False
         try:
-            if self._is_set_up():
+            is_set_up = self._is_set_up()
+            if is_set_up:
                 self.handle()
         except RequestRefused as exc:  # where a subclass has a loop of its own
             self._report(exc)
         finally:
-            self.finish()
+            if is_set_up:
+                self.finish()
+            else:  # as in `socketserver`: an override may count on what `setup` makes
+                HttpProtocol.finish(self)
 
     def _hear_refusals(self, answering: Answering) -> None:
         if not is_unchanged(type(self), self._log_points):

@@ -221,6 +221,37 @@ class Noting(wsgi.HttpProtocol):
         return "client", 7
 
 
+class FinishingPlainly(wsgi.HttpProtocol):
+    """Ends as the standard library does, and closes."""
+
+    def finish(self) -> None:
+        wsgi.BaseHTTPServer.BaseHTTPRequestHandler.finish(self)
+        self.connection.close()
+
+
+def test_an_end_by_the_means_of_the_base_class() -> None:
+    with Site(hello, protocol=FinishingPlainly) as site:
+        raw = site.exchange(GET + GET)
+
+    assert [reply.status for reply in parse_replies(raw)] == [200, 200]
+
+
+def test_an_override_of_finish_is_not_called_where_setup_failed() -> None:
+    listener = listen()
+    client = connect(listener.getsockname())
+    connection, address = listener.accept()
+    reset(client)
+    with pytest.raises(ConnectionResetError):
+        connection.recv(1)
+    served = wsgi.Server(
+        listener, listener.getsockname(), hello, protocol=FinishingPlainly, log_output=False
+    )
+    served.process_request([address, connection, wsgi.STATE_IDLE])
+    listener.close()
+
+    assert connection.fileno() == -1
+
+
 def test_every_override_point_is_called_in_order() -> None:
     class Protocol(Noting):
         calls: list[Any] = []
