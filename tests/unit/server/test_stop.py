@@ -137,7 +137,7 @@ def test_who_is_still_served_when_the_grace_is_over_is_killed() -> None:
 
         assert gate.waiting == 0
         assert read_to_end(sock) == b""
-    assert "killed 1 connections" in site.log.text
+    assert "killed 1 connection\n" in site.log.text
 
 
 def test_a_second_stop_shortens_the_grace_and_never_lengthens_it() -> None:

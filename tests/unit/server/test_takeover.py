@@ -88,7 +88,7 @@ def test_who_does_not_end_is_killed_after_the_grace() -> None:
         site.server.stop(0.05)
         assert read_to_end(sock) == b"goodbye"
         site.wait()
-    assert "killed 1 connections" in site.log.text
+    assert "killed 1 connection\n" in site.log.text
 
 
 def test_who_takes_over_while_all_ends_is_told_at_once() -> None:

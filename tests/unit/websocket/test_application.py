@@ -408,7 +408,7 @@ def test_a_handler_that_does_not_end_is_killed_after_the_grace() -> None:
         site.wait()
 
     assert ended == [1]
-    assert "killed 1 connections" in site.log.text
+    assert "killed 1 connection\n" in site.log.text
 
 
 def test_a_peer_that_does_not_answer_is_killed_after_the_grace() -> None:
