@@ -166,8 +166,10 @@ class Acceptor:
                 self._phase = _OVER
                 if self._killer is not None:
                     self._killer.cancel()
-                self._journal.milestone(f"wsgi exited, is_accepting={self._is_accepting()}")
-                self._sock.close()
+                try:
+                    self._journal.milestone(f"wsgi exited, is_accepting={self._is_accepting()}")
+                finally:  # the log may wait, and in a cancelled scope it must not
+                    self._sock.close()
 
     def stop(self, grace: float | None = None) -> None:
         """Have `run` end; returns at once. Called again, it can only shorten the grace.

@@ -159,6 +159,25 @@ def test_killing_closes_idle_connections_at_once(error: type[BaseException]) -> 
         assert (fresh.recv(1), used.recv(1)) == (b"", b"")
 
 
+def test_a_log_that_may_not_wait_leaves_the_listener_closed() -> None:
+    class Log:
+        def write(self, text: str) -> None:
+            if scope.cancel_called:
+                sleep(0)  # refused in here
+
+    def serve() -> None:
+        with scope:
+            wsgi.server(listener, hello, log=Log())
+
+    scope = CancelScope()
+    with listen() as listener:
+        thread = spawn(serve)
+        sleep(0)
+        scope.cancel()
+        thread.wait()
+        assert listener.fileno() == -1
+
+
 def test_what_was_sent_before_the_stop_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     served = []
 
