@@ -94,10 +94,10 @@ class _Finder:
 
 def _adapt_now_or_later() -> None:
     module = sys.modules.get(_MODULE)
-    if module is None:
-        sys.meta_path.insert(0, _Finder())
-    else:
+    if module is not None:
         _adapt(module)
+    elif not sys.is_finalizing():  # then there are no imports any more
+        sys.meta_path.insert(0, _Finder())
 
 
 def _adapt(module: ModuleType) -> None:

@@ -198,3 +198,20 @@ def test_importing_asyncio_without_a_hub_changes_nothing(run_isolated: Any) -> N
     """)
 
     assert (finished.stdout, finished.stderr) == ("", "")
+
+
+def test_the_first_hub_may_be_that_of_a_finalizer_at_the_end_of_the_program(
+    run_isolated: Any,
+) -> None:
+    finished = run_isolated("""
+        from eventlet.hubs import get_hub
+
+        class Last:
+            def __del__(self, get_hub=get_hub, say=print):
+                get_hub()
+                say("made")
+
+        last = Last()
+    """)
+
+    assert (finished.stdout, finished.stderr) == ("made\n", "")
