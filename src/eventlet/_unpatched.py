@@ -77,6 +77,7 @@ real_getnameinfo = socket.getnameinfo
 
 getsignal = signal.getsignal
 set_signal = signal.signal
+set_signal_mask: Any = getattr(signal, "pthread_sigmask", None)
 default_int_handler = signal.default_int_handler
 
 

@@ -12,11 +12,15 @@ If the forking thread is not the main greenlet, the old main stack below it is f
 and it becomes the main one: the hub's greenlet ends in it, an interrupt goes to it, and
 when it ends, the process ends with the right status, after the exit handlers and without
 unwinding the parent's main program.
+
+All this takes its time, as every object is looked at. A signal that comes meanwhile waits: its
+handler would find a hub half made, and what it raised would end the work in the middle.
 """
 
 import atexit
 import gc
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -30,12 +34,14 @@ from eventlet._core.kept_forks import FORK_SWITCH, renew, root_of
 from eventlet._core.signals import route_interrupts
 from eventlet._core.timers import Timer
 from eventlet._core.wait_queue import SPENT, Ticket
+from eventlet._unpatched import set_signal_mask
 
 __all__ = [
     "call_in_child",
     "end_forked_child",
     "hubs",
     "is_left_behind",
+    "is_new_in_child",
     "keeps_green_threads",
     "lineage",
     "watch_forks",
@@ -58,6 +64,8 @@ class _Watch:
     existing_hub: Callable[[], Hub | None] | None = None
     calls: dict[Callable[[], object], None] = {}
     lineage = 0
+    signals: frozenset[int] = frozenset()
+    new_greenlet: greenlet.greenlet | None = None
 
 
 def watch_forks(existing_hub: Callable[[], Hub | None]) -> None:
@@ -78,6 +86,7 @@ def call_in_child(call: Callable[[], object]) -> None:
 def _install() -> None:
     if not _Watch.is_installed:
         _Watch.is_installed = True
+        _Watch.signals = frozenset(signal.valid_signals())
         os.register_at_fork(after_in_child=_after_in_child)
 
 
@@ -91,12 +100,38 @@ def keeps_green_threads() -> bool:
     return FORK_SWITCH.holds_for(None if _Watch.existing_hub is None else _Watch.existing_hub())
 
 
+def is_new_in_child(hub: Hub) -> bool:
+    """Whether a fork made this hub anew, and nothing has come of it yet but new green threads."""
+    if hub.greenlet is not _Watch.new_greenlet or hub.greenlet:
+        return False
+    return not hub.timers.heap and not hub.descriptors
+
+
 def lineage() -> int:
     """Return a number that is another one in a child whose green threads stayed behind."""
     return _Watch.lineage
 
 
 def _after_in_child() -> None:
+    allowed = set_signal_mask(signal.SIG_BLOCK, _Watch.signals)
+    try:
+        _set_up()
+    finally:
+        _allow_signals(allowed)
+
+
+def _allow_signals(mask: set[int]) -> None:
+    """Have the signals that came handled, here; what a handler raises finds the one that forked."""
+    try:
+        set_signal_mask(signal.SIG_SETMASK, mask)
+    except BaseException as exc:
+        hub = None if _Watch.existing_hub is None else _Watch.existing_hub()
+        if hub is None:
+            raise
+        hub.call_soon(hub.interrupt_main, exc)  # nothing can be raised by a fork handler
+
+
+def _set_up() -> None:
     mine = None if _Watch.existing_hub is None else _Watch.existing_hub()
     current = getcurrent()
     keeps_all = FORK_SWITCH.holds_for(mine)
@@ -120,6 +155,7 @@ def _after_in_child() -> None:
         kept = _timers_for(current, mine)
         mine.after_fork()
         _keep(current, mine, kept)
+        _Watch.new_greenlet = mine.greenlet
     if not keeps_all:
         _Watch.lineage += 1
     for call in _Watch.calls:

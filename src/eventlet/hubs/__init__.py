@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 from greenlet import getcurrent
 
 from eventlet._core import current
+from eventlet._core.fork import is_new_in_child
 from eventlet._core.kept_forks import FORK_SWITCH
 from eventlet._core.wait_queue import EXPIRED
 from eventlet._errors import HubError, IOClosed
@@ -44,7 +45,8 @@ get_hub = cast("Callable[[], BaseHub]", current.get_hub)
 def use_hub(mod: Any = None) -> None:
     """Choose the hub of this OS thread; the present one is dropped with all it waits for.
 
-    The new one is made when it is first needed.
+    The new one is made when it is first needed. In a forked child, which has a new one, that is
+    kept as long as it has only new green threads, such as a signal handler spawns.
 
     Args:
         mod: a class derived from `BaseHub`; a module with one, as `Hub`; their names as
@@ -63,7 +65,8 @@ def use_hub(mod: Any = None) -> None:
             "use_hub ends the present hub and its green threads, so no green thread may call "
             "it; call it at the start of the program"
         )
-    current.drop_hub()
+    if hub is None or type(hub) is not make_hub or not is_new_in_child(hub):
+        current.drop_hub()
     current.set_hub_factory(make_hub)
 
 

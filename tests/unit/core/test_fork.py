@@ -644,3 +644,69 @@ def test_proxies_and_the_like_are_not_asked_who_they_are() -> None:
         assert reap(pid) == 2
         """
     )
+
+
+# -- signals while the child is set up ---------------------------------------------------------
+
+SIGNAL_IN_SET_UP = """
+parent = os.getpid()
+look = gc.get_objects
+def get_objects(*args):  # the set-up looks for green threads
+    if os.getpid() != parent:
+        os.kill(os.getpid(), SIGNAL)
+    return look(*args)
+gc.get_objects = get_objects
+sleep(0)
+"""
+
+
+@pytest.mark.parametrize("forker", ["main", "green thread"])
+def test_what_a_signal_handler_spawns_while_the_child_is_set_up_runs(forker: str) -> None:
+    said = run(
+        f"""
+        SIGNAL = signal.SIGTERM
+        {textwrap.indent(SIGNAL_IN_SET_UP, " " * 8)}
+        signal.signal(SIGNAL, lambda *args: spawn(say, "handled"))
+        allowed = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+        def fork():
+            pid = os.fork()
+            if pid == 0:
+                assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == mask
+                sleep(0.001)
+                os._exit(3)
+            return pid
+
+        pid = fork() if {forker!r} == "main" else spawn(fork).wait()
+        assert reap(pid) == 3
+        """
+    )
+
+    assert said == ["handled"]
+
+
+@pytest.mark.parametrize("forker", ["main", "green thread"])
+def test_ctrl_c_while_the_child_is_set_up_interrupts_who_forked(forker: str) -> None:
+    said = run(
+        f"""
+        SIGNAL = signal.SIGINT
+        {textwrap.indent(SIGNAL_IN_SET_UP, " " * 8)}
+
+        def fork():
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    sleep(60)
+                except KeyboardInterrupt:
+                    say("interrupted")
+                    spawn(say, "goes on").wait()
+                os._exit(3)
+            return pid
+
+        pid = fork() if {forker!r} == "main" else spawn(fork).wait()
+        assert reap(pid) == 3
+        """
+    )
+
+    assert said == ["goes on", "interrupted"]

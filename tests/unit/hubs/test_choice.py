@@ -313,6 +313,74 @@ def test_a_callback_of_the_hub_may_not_choose() -> None:
     assert refused == [True]
 
 
+IN_A_CHILD = """
+import os, signal, sys, time
+from eventlet import hubs
+from eventlet.greenthread import sleep, spawn
+from eventlet.timeout import Timeout
+
+def say(*words):
+    print(*words, flush=True)
+
+def in_a_child(body, forker):
+    "Run `body` in a child that `forker` forks; return its exit status."
+    def fork():
+        pid = os.fork()
+        if pid == 0:
+            body()
+            os._exit(0)
+        return pid
+    pid = fork() if forker == "main" else spawn(fork).wait()
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+sleep(0)
+"""
+
+
+@pytest.mark.parametrize("forker", ["main", "green thread"])
+def test_the_new_hub_of_a_child_keeps_what_a_signal_handler_has_spawned(
+    run_isolated: RunIsolated, forker: str
+) -> None:
+    """As the workers of oslo.service do, which are told to stop before they know their hub."""
+    done = run_isolated(
+        IN_A_CHILD
+        + f"""
+def body():
+    os.kill(os.getpid(), signal.SIGTERM)
+    hub = hubs.get_hub()
+    hubs.use_hub()
+    assert hubs.get_hub() is hub
+    sleep(0.001)
+    spawn(say, "goes on").wait()
+
+signal.signal(signal.SIGTERM, lambda *args: spawn(say, "told to stop"))
+assert in_a_child(body, {forker!r}) == 0
+"""
+    )
+
+    assert done.stdout == "told to stop\ngoes on\n"
+
+
+@pytest.mark.parametrize("first", ["sleep(0)", "own = Timeout(60)", "hubs.use_hub('selects')"])
+def test_a_hub_that_a_child_has_used_is_dropped(run_isolated: RunIsolated, first: str) -> None:
+    done = run_isolated(
+        IN_A_CHILD
+        + f"""
+def body():
+    {first}
+    hub = hubs.get_hub()
+    spawn(say, "never")
+    hubs.use_hub()
+    assert hubs.get_hub() is not hub
+    sleep(0.001)
+
+assert in_a_child(body, "main") == 0
+"""
+    )
+
+    assert done.stdout == ""
+
+
 def test_a_hub_takes_a_clock() -> None:
     assert OwnHub(clock=lambda: 7.0).clock() == 7.0
 
