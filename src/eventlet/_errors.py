@@ -23,6 +23,7 @@ __all__ = [
     "MainloopBlocked",
     "NestedTooDeep",
     "UnsupportedRuntime",
+    "WaitsForItself",
 ]
 
 
@@ -107,6 +108,21 @@ class LeftBehind(EventletError, RuntimeError):
         super().__init__(
             f"{name} runs in the process that forked this one and never ends here; a forked "
             "child has the green thread that forked, and those that it spawns itself"
+        )
+
+
+class WaitsForItself(EventletError, RuntimeError):
+    """A green thread waits for its own end, which would last for ever.
+
+    Attributes:
+        name: of the green thread.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"{name} would wait for its own end, which never comes while it waits; return from its "
+            "function, or spawn a green thread for what comes afterwards"
         )
 
 

@@ -28,7 +28,7 @@ from eventlet._core.wait_queue import (
     throw,
     wake,
 )
-from eventlet._errors import LeftBehind
+from eventlet._errors import LeftBehind, WaitsForItself
 
 if TYPE_CHECKING:
     from eventlet._core.awaiting import ThreadFuture
@@ -240,6 +240,7 @@ class GreenThread(SpawnedGreenlet):
         Raises:
             GreenletExit: the thread was killed without another exception.
             LeftBehind: it runs in the process that forked this one, not here.
+            WaitsForItself: called in this very thread, before its end.
         """
         while not self._finished:
             self._park_until_finished()
@@ -250,6 +251,8 @@ class GreenThread(SpawnedGreenlet):
     def _park_until_finished(self) -> None:
         if is_left_behind(self):
             raise LeftBehind(self.name)
+        if getcurrent() is self:
+            raise WaitsForItself(self.name)
         ticket = get_hub().ticket()
         self._waiters.append(ticket)
         try:

@@ -163,6 +163,15 @@ def test_wait_in_the_hubs_own_greenlet_is_refused() -> None:
     assert len(refusals) == 1
 
 
+def test_a_thread_that_waits_for_itself_is_told() -> None:
+    def wait_for_myself() -> None:
+        with pytest.raises(RuntimeError, match=f"{thread.name} would wait for its own end"):
+            thread.wait()
+
+    thread = spawn(wait_for_myself)
+    thread.wait()
+
+
 def test_a_killed_waiter_leaves_the_others() -> None:
     thread = spawn(sleep, 0.001)
     victim, other = spawn(thread.wait), spawn(lambda: (thread.wait(), "done"))
