@@ -35,16 +35,17 @@ import eventlet; eventlet.monkey_patch()
 import signal, threading, time
 from eventlet.hubs import get_hub
 from eventlet.patcher import original
-heard = []
+heard, ended = [], []
 signal.signal(signal.SIGUSR1, lambda *_: heard.append(1))
 def send():
     for _ in range(1000):
         signal.raise_signal(signal.SIGUSR1)
+    ended.append(1)
 get_hub().schedule_call_global(0, send)
 time.sleep(0.01)
 here = len(heard)
 original("_thread").start_new_thread(send, ())
-while len(heard) == here:
+while len(heard) == here or len(ended) < 2:  # a signal behind the end would kill
     time.sleep(0.01)
 print(here)
 """
