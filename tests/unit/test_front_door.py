@@ -49,6 +49,49 @@ def test_the_usual_modules_are_attributes_after_the_import(run_isolated: RunIsol
     assert done.stdout == "[]\nGreenSocket\n"
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "green.os",
+        "green.select",
+        "green.selectors",
+        "green.ssl",
+        "green.subprocess",
+        "green.thread",
+        "green.threading",
+        "green.time",
+        "green.Queue",
+        "green.BaseHTTPServer",
+        "green.SocketServer",
+        "greenio.base",
+        "greenio.py3",
+    ],
+)
+def test_modules_that_programs_use_without_importing_them(
+    run_isolated: RunIsolated, name: str
+) -> None:
+    done = run_isolated(f"""
+        import sys
+        import eventlet
+        before = "eventlet.{name}" in sys.modules
+        print(before, eventlet.{name} is sys.modules["eventlet.{name}"])
+    """)
+
+    assert done.stdout == "False True\n"
+
+
+def test_no_other_module_of_the_green_ones_is_there_without_importing_it(
+    run_isolated: RunIsolated,
+) -> None:
+    done = run_isolated("""
+        import eventlet
+        print([hasattr(eventlet.green, name) for name in ("ftplib", "zmq", "nothing")])
+        print(hasattr(eventlet.greenio, "nothing"))
+    """)
+
+    assert done.stdout == "[False, False, False]\nFalse\n"
+
+
 def test_the_other_modules_are_imported_by_name(run_isolated: RunIsolated) -> None:
     done = run_isolated(f"""
         import importlib

@@ -1,6 +1,7 @@
 """Green sockets and pipes, and the constants that go with them."""
 
 import errno
+import importlib
 import socket
 from typing import Any
 
@@ -40,6 +41,8 @@ def __getattr__(name: str) -> Any:
         from eventlet.greenio.openssl_errors import SSL
 
         return SSL
+    if name in {"base", "py3"}:  # names of old, which were there without importing them
+        return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
