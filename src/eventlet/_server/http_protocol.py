@@ -32,6 +32,8 @@ from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
 
+from greenlet import GreenletExit
+
 from eventlet._protocols.chunked import ChunkReadError, check_beginning
 from eventlet._protocols.head_collector import HeadCollector, HeadLimits, check_bytes
 from eventlet._protocols.http1 import (
@@ -135,6 +137,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
     server: Any
     environ: Environ
     _told = ""  # the state, once the server stops
+    _is_killed = False  # and waits for nobody any more
     _is_judged = False  # the present request has its `_fields`
     _plain_wfile: Any = None  # if it does nothing but to send
     _plain_names: frozenset[str] = frozenset()  # of its attributes, while nobody has put one there
@@ -163,6 +166,9 @@ class HttpProtocol(BaseHTTPRequestHandler):
                 self.handle()
         except RequestRefused as exc:  # where a subclass has a loop of its own
             self._report(exc)
+        except GreenletExit:
+            self._is_killed = True
+            raise
         finally:
             if is_set_up:
                 self.finish()
@@ -223,9 +229,11 @@ class HttpProtocol(BaseHTTPRequestHandler):
             for name in ("wfile", "rfile"):
                 with suppress(OSError, ValueError):
                     file = getattr(self, name, None)
+                    if self._is_killed:
+                        file = getattr(file, "raw", file)  # without what it has still to write
                     if file is not None:
                         file.close()
-            if hasattr(self, "rfile"):
+            if hasattr(self, "rfile") and not self._is_killed:
                 set_idle(self.conn_state)
                 end_gracefully(self._answering)
         finally:

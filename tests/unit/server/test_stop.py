@@ -11,6 +11,7 @@ import pytest
 from eventlet import wsgi
 from eventlet._server import listener as listening
 from eventlet.greenio import GreenSocket
+from eventlet.greenpool import GreenPool
 from eventlet.greenthread import GreenThread, sleep, spawn
 from eventlet.timeout import Timeout
 
@@ -138,6 +139,36 @@ def test_who_is_still_served_when_the_grace_is_over_is_killed() -> None:
         assert gate.waiting == 0
         assert read_to_end(sock) == b""
     assert "killed 1 connection\n" in site.log.text
+
+
+class OwnProtocol(wsgi.HttpProtocol):
+    """One with an override, so that requests are read line by line."""
+
+    def get_environ(self) -> Any:
+        return super().get_environ()
+
+
+@pytest.mark.parametrize("request_line", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"])
+@pytest.mark.parametrize("protocol", [wsgi.HttpProtocol, OwnProtocol])
+def test_who_is_killed_waits_for_nobody(protocol: Any, request_line: bytes) -> None:
+    """The client neither reads nor closes."""
+    began = []
+
+    def flood(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        while True:
+            began.append(1)
+            yield bytes(100_000)
+
+    pool = GreenPool()
+    is_asked = request_line.endswith(b"\r\n\r\n")
+    with Stoppable(flood, protocol=protocol, custom_pool=pool) as site, site.connect() as sock:
+        sock.sendall(request_line)
+        wait_until(lambda: len(began) > 1 if is_asked else pool.running() == 1)
+        site.server.stop(0.0)
+        site.wait()
+        assert "though killed" not in site.log.text
+        assert "ended without ceremony" not in site.log.text
 
 
 def test_a_second_stop_shortens_the_grace_and_never_lengthens_it() -> None:
