@@ -36,6 +36,7 @@ verdicts with it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import NamedTuple
@@ -59,6 +60,7 @@ __all__ = [
     "is_host",
     "parse_request_line",
     "split_list",
+    "upper_case",
 ]
 
 # Everything that may stand in a head: no control character but TAB, CR and LF.
@@ -69,6 +71,7 @@ LINE_BYTES = bytes(c for c in HEAD_BYTES if c not in b"\r\n")
 # A name ends with its line, or lines without a colon would each be searched to the end of all.
 _FIELD = re.compile(r"\r\n([^:\r]+):[ \t]*((?:[^\r]*[^\r \t])?)")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_WIDE_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z\x80-\xff]+")
 # A method is a token by the grammar; that it begins with a letter is true of all there are.
 _REQUEST_LINE = re.compile(
     rb"([A-Za-z][!#$%&'*+\-.^_`|~0-9A-Za-z]*) ([!-~\x80-\xff]+) HTTP/([0-9])\.([0-9])"
@@ -132,21 +135,22 @@ class HeadParser:
     the same block of them with each request, and comparing is twenty times cheaper than parsing.
 
     Args:
-        chunked_wins: accept a Content-Length beside Transfer-Encoding and ignore it; such a
-            request is the last of its connection.
+        is_lenient: accept a Content-Length beside Transfer-Encoding and ignore it; such a
+            request is the last of its connection. Accept bytes above 127 in the names of
+            fields, as Swift has them in those of metadata.
         max_fields: header fields in one head.
         requires_host: refuse heads of HTTP/1.1 without a Host.
     """
 
-    __slots__ = ("_block", "_chunked_wins", "_fields", "_max_fields", "_requires_host")
+    __slots__ = ("_block", "_fields", "_is_lenient", "_max_fields", "_requires_host")
 
     def __init__(
         self,
-        chunked_wins: bool = False,
+        is_lenient: bool = False,
         max_fields: int = MAX_FIELDS,
         requires_host: bool = False,
     ) -> None:
-        self._chunked_wins = chunked_wins
+        self._is_lenient = is_lenient
         self._max_fields = max_fields
         self._requires_host = requires_host
         self._block = b""
@@ -171,7 +175,7 @@ class HeadParser:
         if block == self._block:
             fields = self._fields
         else:
-            fields = _parse_fields(block, self._chunked_wins, self._max_fields)
+            fields = _parse_fields(block, self._is_lenient, self._max_fields)
             self._block, self._fields = block, fields
         if fields.is_chunked and line.minor == 0:
             raise BadRequest("Transfer-Encoding on HTTP/1.0")
@@ -199,7 +203,7 @@ def parse_request_line(line: bytes) -> RequestLine:
     return RequestLine(line.decode("latin-1"), method, target, 0 if minor == "0" else 1)
 
 
-def _parse_fields(block: bytes, chunked_wins: bool, max_fields: int) -> HeaderFields:
+def _parse_fields(block: bytes, is_lenient: bool, max_fields: int) -> HeaderFields:
     """Take a block of header lines apart, each with the line end *before* it."""
     if block.count(b"\r\n") > max_fields:
         raise _find_fault(block, max_fields)
@@ -208,9 +212,10 @@ def _parse_fields(block: bytes, chunked_wins: bool, max_fields: int) -> HeaderFi
     # pair began a match, each line is one field, and no CR or LF stands alone.
     if block.translate(None, LINE_BYTES) != b"\r\n" * len(fields):
         raise _find_fault(block, max_fields)
-    variables = {cgi_name(name): value for name, value in fields}
+    name_of = _wide_cgi_name if is_lenient else cgi_name
+    variables = {name_of(name): value for name, value in fields}
     if len(variables) != len(fields):
-        variables = _join_repeated(fields)
+        variables = _join_repeated(fields, name_of)
     variables.pop("", None)
 
     host = variables.get("HTTP_HOST")
@@ -220,7 +225,7 @@ def _parse_fields(block: bytes, chunked_wins: bool, max_fields: int) -> HeaderFi
     codings = variables.get("HTTP_TRANSFER_ENCODING")
     content_length = None
     if codings is not None:
-        if length is not None and not chunked_wins:
+        if length is not None and not is_lenient:
             raise BadRequest("both Content-Length and Transfer-Encoding")
         _check_codings(codings)
     elif length is not None:
@@ -267,6 +272,21 @@ def cgi_name(name: str) -> str:
     return "HTTP_" + variable
 
 
+@lru_cache(maxsize=512)
+def _wide_cgi_name(name: str) -> str:
+    """Give the CGI variable of a header name that may have bytes above 127, which stay as is."""
+    if name.isascii() or _WIDE_TOKEN.fullmatch(name) is None:
+        return cgi_name(name)
+    if "_" in name:
+        return ""
+    return "HTTP_" + upper_case(name).replace("-", "_")
+
+
+def upper_case(name: str) -> str:
+    """Give a header name in upper case, without making one name of two: only ASCII has any."""
+    return name.upper() if name.isascii() else name.encode("latin-1").upper().decode("latin-1")
+
+
 @lru_cache(maxsize=256)
 def is_host(value: str) -> bool:
     """Tell whether `value` names one host, with or without a port."""
@@ -288,11 +308,11 @@ def split_list(value: str) -> tuple[str, ...]:
     return tuple([item.strip(" \t").lower() for item in value.split(",")])
 
 
-def _join_repeated(fields: list[tuple[str, str]]) -> dict[str, str]:
+def _join_repeated(fields: list[tuple[str, str]], name_of: Callable[[str], str]) -> dict[str, str]:
     """Make the CGI variables of fields of which some are repeated."""
     variables: dict[str, str] = {}
     for name, value in fields:
-        variable = cgi_name(name)
+        variable = name_of(name)
         if variable in variables:
             if variable in _SINGLE:
                 raise BadRequest(f"repeated {name.title()}")

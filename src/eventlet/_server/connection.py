@@ -91,14 +91,14 @@ class Connection(Answering):
     Args:
         conn_state: the list `[address, socket, state]` shared with the listener.
         server: whose connection it is.
-        chunked_wins: serve a request with both Content-Length and Transfer-Encoding.
+        is_lenient: as for `HeadParser`.
     """
 
     def __init__(
-        self, conn_state: list[Any], server: ServerSettings, chunked_wins: bool = False
+        self, conn_state: list[Any], server: ServerSettings, is_lenient: bool = False
     ) -> None:
         super().__init__(conn_state, server)
-        self._chunked_wins = chunked_wins
+        self._is_lenient = is_lenient
 
     def handle(self) -> None:
         """Serve the connection until it ends, and close it."""
@@ -130,7 +130,7 @@ class Connection(Answering):
             return False
         self._style, idle = make_style(server)
         self._keeps_alive = bool(server.keepalive) and self._style.may_chunk
-        self._parser = HeadParser(self._chunked_wins, limits.header_count, limits.requires_host)
+        self._parser = HeadParser(self._is_lenient, limits.header_count, limits.requires_host)
         self._fields: HeaderFields | None = None
         self._fields_environ: Environ = {}
         self._patience = Patience(sock, limits, server.socket_timeout, idle)

@@ -42,6 +42,7 @@ from eventlet._protocols.http1 import (
     HeadParser,
     RequestLine,
     parse_request_line,
+    upper_case,
 )
 from eventlet._protocols.refusals import (
     BadRequest,
@@ -116,8 +117,8 @@ class HttpProtocol(BaseHTTPRequestHandler):
         server: whose connection it is.
 
     Attributes:
-        reject_bad_requests: refuse a request with both Content-Length and Transfer-Encoding;
-            chunked wins otherwise.
+        reject_bad_requests: refuse a request with both Content-Length and Transfer-Encoding,
+            where chunked wins otherwise, or with bytes above 127 in the name of a header.
         wbufsize: of `wfile`, bytes.
     """
 
@@ -379,7 +380,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
 
     def formalize_key_naming(self, k: str) -> str | None:
         """Give the CGI name of a header without `HTTP_`; None leaves the header out."""
-        return None if "_" in k else k.replace("-", "_").upper()
+        return None if "_" in k else upper_case(k).replace("-", "_")
 
     def handle_one_response(self) -> None:
         """Call `application` with `environ` and send its response; sets `close_connection`."""

@@ -36,6 +36,10 @@ class ByteSink(Protocol):
     def write(self, data: bytes, /) -> Any: ...
 
 
+def _do_nothing() -> None:
+    """Stand in for the flush of what has no buffer."""
+
+
 class BodyTruncated(EventletError, ConnectionError):
     """The peer closed before the body was whole.
 
@@ -224,6 +228,8 @@ class Input:
         line = self.wfile_line or CONTINUE_LINE
         try:
             self.wfile.write(line + self._continue_fields + b"\r\n")
+            # A protocol of somebody else's, such as Swift's, puts the connection's file here.
+            getattr(self.wfile, "flush", _do_nothing)()
         except OSError as exc:
             self.failure = exc
             raise

@@ -29,8 +29,8 @@ class Request(NamedTuple):
         return not self.fields.closes and (self.line.minor == 1 or self.fields.keeps)
 
 
-def parse_head(data: bytes, *, chunked_wins: bool = False) -> Request:
-    return Request(*HeadParser(chunked_wins).parse(data))
+def parse_head(data: bytes, *, is_lenient: bool = False) -> Request:
+    return Request(*HeadParser(is_lenient).parse(data))
 
 
 def head(*lines: str) -> bytes:
@@ -215,11 +215,37 @@ def test_length_and_coding_together_are_refused() -> None:
 def test_chunked_wins_where_that_is_asked_for() -> None:
     request = parse_head(
         head("POST / HTTP/1.1", "Content-Length: 3", "Transfer-Encoding: chunked"),
-        chunked_wins=True,
+        is_lenient=True,
     )
 
     assert (request.fields.content_length, request.fields.is_chunked) == (None, True)
     assert not request.keep_alive
+
+
+def test_names_beyond_ascii_are_read_where_that_is_asked_for() -> None:
+    sent = head(
+        "GET / HTTP/1.1", "X-\xe4-b: 1", "X-\xc4-B: 2", "x-\xe4-B: 3", "X-\xb5_c: 4", "A: 5"
+    )
+
+    request = parse_head(sent, is_lenient=True)
+
+    # A letter beyond ASCII has no other case: these are two names.
+    assert request.fields.variables == {"HTTP_X_\xe4_B": "1,3", "HTTP_X_\xc4_B": "2", "HTTP_A": "5"}
+    assert [name for name, _ in request.fields.raw] == [
+        "X-\xe4-b",
+        "X-\xc4-B",
+        "x-\xe4-B",
+        "X-\xb5_c",
+        "A",
+    ]
+    with pytest.raises(BadRequest):
+        parse_head(sent)
+
+
+@pytest.mark.parametrize("name", ["X \xe4", "X\xe4 ", "\xe4(", "\xe4,", "\xe4\x7f", "", "\xe4\0"])
+def test_other_names_that_are_no_tokens_are_refused_always(name: str) -> None:
+    with pytest.raises(BadRequest):
+        parse_head(head("GET / HTTP/1.1", f"{name}: 1"), is_lenient=True)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 from collections.abc import Iterable
 from typing import Any
@@ -136,6 +137,69 @@ def test_a_subclass_may_let_chunked_win() -> None:
         reply = site.reply(request + b"5\r\nhello\r\n0\r\n\r\n")
 
     assert reply.body == b"hello"
+
+
+@pytest.mark.parametrize("is_classic", [False, True])
+def test_a_subclass_may_let_names_beyond_ascii_pass(is_classic: bool) -> None:
+    class Lenient(wsgi.HttpProtocol):
+        reject_bad_requests = False
+        wbufsize = 0 if is_classic else wsgi.HttpProtocol.wbufsize
+
+    request = (
+        b"GET / HTTP/1.1\r\nConnection: close\r\nX-\xf0\x9f\x8c\xb4-a: \xf0\x9f\x91\x8d\r\n\r\n"
+    )
+    app = Recorder()
+
+    with Site(app, protocol=Lenient) as site:
+        served = site.reply(request)
+    with Site(Recorder()) as site:
+        refused = site.exchange(request)
+
+    assert served.status == 200
+    assert app.environs[0]["HTTP_X_\xf0\x9f\x8c\xb4_A"] == "\xf0\x9f\x91\x8d"
+    assert refused == plain("400 Bad Request")
+
+
+def test_a_subclass_may_read_names_beyond_ascii_by_itself() -> None:
+    """As Swift does: the parser of the standard library ends at such a name."""
+
+    class LikeSwift(wsgi.HttpProtocol):
+        reject_bad_requests = False
+
+        def parse_request(self) -> bool:
+            self.requestline = self.raw_requestline.decode("latin-1").rstrip("\r\n")
+            self.command, self.path, self.request_version = self.requestline.split(" ")
+            self.close_connection = True
+            self.headers = http.client.parse_headers(self.rfile, _class=self.MessageClass)
+            return True
+
+        def get_environ(self) -> dict[str, Any]:
+            environ = super().get_environ()
+            rest = str(self.headers.get_payload())
+            for line in rest.rstrip("\r\n").split("\n"):
+                name, _, value = line.partition(":")
+                environ[name] = value.strip()
+            body: Any = environ["wsgi.input"]
+            body.chunked_input = "Transfer-Encoding" in environ
+            body.wfile, body.wfile_line = self.wfile, b"HTTP/1.1 100 Continue\r\n"
+            return environ
+
+    head = (
+        b"PUT / HTTP/1.1\r\nX-A: 1\r\nX-\xf0\x9f\x8c\xb4: 2\r\n"
+        b"Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    app = Recorder()
+
+    with Site(app, protocol=LikeSwift) as site, site.connect() as sock:
+        sock.sendall(head)
+        interim = read_until(sock, b"\r\n\r\n")
+        sock.sendall(b"5\r\nhello\r\n0\r\n\r\n")
+        (reply,) = parse_replies(read_to_end(sock))
+
+    assert interim == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert reply.body == b"hello"
+    assert app.environs[0]["HTTP_X_A"] == "1"
+    assert app.environs[0]["X-\xf0\x9f\x8c\xb4"] == "2"
 
 
 # --- what is served ---------------------------------------------------------------------------
