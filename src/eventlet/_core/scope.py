@@ -353,7 +353,13 @@ def fail_after(seconds: float | None, *, shield: bool = False) -> CancelScope:
 
 
 def _moment(seconds: float | None) -> float | None:
-    return None if seconds is None else get_hub().clock() + seconds
+    if seconds is None:
+        return None
+    now = get_hub().clock()
+    try:
+        return now + seconds
+    except TypeError:
+        raise TypeError(f"a time limit is a number of seconds or None, not {seconds!r}") from None
 
 
 def _checked(deadline: float | None) -> float | None:
