@@ -35,6 +35,9 @@ _openers = ThreadPool(limit=1000)  # opening a FIFO may wait for ever: threads o
 class GreenFileIO(io.RawIOBase):
     """The raw file below a `GreenPipe`; arguments are those of `io.FileIO`."""
 
+    _is_buffered = False
+    _unfinished = b""  # what the last write wrote, if it was interrupted and will be repeated
+
     def __init__(
         self,
         name: int | str | bytes | os.PathLike[str],
@@ -127,10 +130,15 @@ class GreenFileIO(io.RawIOBase):
                 written += self._file.write(view[written:])
             return written
         self._check(self.writable(), "writing")
-        total = len(view)
-        while view:
-            view = view[self._wait_and_write(view) :]
-        return total
+        done = self._take_repeated(view)
+        try:
+            while done < len(view):
+                done += self._wait_and_write(view[done:])
+        except BaseException:
+            if self._is_buffered:
+                self._unfinished = bytes(view[:done])
+            raise
+        return done
 
     def close(self) -> None:
         """Wake the waiters with EBADF and close; a second call does nothing."""
@@ -172,6 +180,16 @@ class GreenFileIO(io.RawIOBase):
                 record.wait_read()
             except IOClosed:
                 return b""
+
+    def _take_repeated(self, view: memoryview) -> int:
+        """Return how much of `view` was written already, by a call that was interrupted.
+
+        A buffer above does not hear of that part: it gives us all of it once more, with what
+        has been added since.
+        """
+        unfinished, self._unfinished = self._unfinished, b""
+        size = len(unfinished)
+        return size if view[:size] == unfinished else 0
 
     def _wait_and_write(self, view: memoryview) -> int:
         fd = self.fileno()
@@ -323,6 +341,7 @@ def _stack(
         if not binary:
             raise ValueError("can't have unbuffered text I/O")
         return raw
+    raw._is_buffered = True
     size = io.DEFAULT_BUFFER_SIZE if buffering in (-1, 1) else buffering
     buffer: Any
     if "+" in mode and raw.seekable():

@@ -1,7 +1,9 @@
 """Buffered files that several green threads use at once."""
 
+import contextlib
 import io
 import os
+import select
 import socket as standard_socket
 from inspect import signature
 from threading import Thread as OSThread
@@ -27,6 +29,22 @@ def socketpair() -> tuple[GreenSocket, GreenSocket]:
 def pipe(mode: str = "b") -> tuple[Any, Any]:
     read_end, write_end = os.pipe()
     return GreenPipe(read_end, "r" + mode), GreenPipe(write_end, "w" + mode)
+
+
+def fill_pipe(fd: int) -> int:
+    size = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            size += os.write(fd, bytes(select.PIPE_BUF))
+    return size
+
+
+def read_what_is_there(fd: int) -> bytes:
+    received = b""
+    with contextlib.suppress(BlockingIOError):
+        while data := os.read(fd, 1 << 20):
+            received += data
+    return received
 
 
 def write_often(file: Any) -> None:
@@ -191,6 +209,40 @@ def test_who_goes_on_in_a_forked_child_keeps_turn_and_place(run_isolated: RunIso
     done = run_isolated(code, timeout=60)
 
     assert done.stdout == "[b'a', b'b', b'c'] ESPIPE\n"
+
+
+@pytest.mark.parametrize("more", [b"", b"more"])
+def test_what_an_interrupted_flush_wrote_is_not_written_again(more: bytes) -> None:
+    read_end, write_end = os.pipe()
+    file = GreenPipe(write_end, "wb")
+    os.set_blocking(read_end, False)
+    filled = fill_pipe(write_end)
+    data = bytes(range(251)) * 32
+    file.write(data)
+    filled -= len(os.read(read_end, select.PIPE_BUF))  # there is room for a part
+    with Timeout(0.01, False):
+        file.flush()
+    received = read_what_is_there(read_end)
+    assert filled < len(received) < filled + len(data)
+    file.write(more)
+    file.close()
+    received += read_what_is_there(read_end)
+    assert received[filled:] == data + more
+    os.close(read_end)
+
+
+def test_another_write_after_an_interrupted_one_is_written_whole() -> None:
+    read_end, write_end = os.pipe()
+    file = GreenPipe(write_end, "wb")
+    os.set_blocking(read_end, False)
+    with Timeout(0.01, False):
+        file.write(b"x" * 1_000_000)
+    size = len(read_what_is_there(read_end))
+    assert 0 < size < 1_000_000
+    file.write(b"another")
+    file.close()
+    assert read_what_is_there(read_end) == b"another"
+    os.close(read_end)
 
 
 def test_the_turn_is_free_again_when_nobody_waits_any_more() -> None:
