@@ -1,9 +1,10 @@
 """Small things that programs written for the old library import from here."""
 
+import importlib
 import warnings
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 __all__ = ["PY33", "bytes_to_str", "get_errno", "wrap_deprecated"]
 
@@ -12,6 +13,13 @@ R = TypeVar("R")
 
 PY33: Final = False
 """Whether this is Python 3.3, which it never is."""
+
+if not TYPE_CHECKING:  # checked programs import what they use
+
+    def __getattr__(name: str) -> Any:
+        if name in {"greendns", "greenlets"}:  # were there after `import eventlet`
+            return importlib.import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def get_errno(exc: BaseException) -> Any:
