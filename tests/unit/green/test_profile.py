@@ -222,3 +222,40 @@ def test_runctx_writes_the_table(tmp_path: Path, ticks: Ticks) -> None:
 
     table: Any = pstats.Stats(str(file))
     assert any(name == "first" for _, _, name in table.stats)
+
+
+def test_its_methods_can_be_replaced_by_some_that_call_those_of_its_base(
+    ticks: Ticks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Swift's profiling middleware does, which sets each profiler up at its first run."""
+
+    def set_up(self: Any) -> None:
+        self.cur, self.timings = None, {}
+        self.simulate_call("profiler")
+
+    def runctx(self: Any, cmd: str, names: dict[str, Any], local_names: Any) -> Any:
+        self._setup()
+        try:
+            return self.base.runctx(self, cmd, names, local_names)
+        finally:
+            self.TallyTimings()
+
+    def runcall(self: Any, func: Any, *args: Any, **kw: Any) -> Any:
+        self._setup()
+        try:
+            return self.base.runcall(self, func, *args, **kw)
+        finally:
+            self.TallyTimings()
+
+    monkeypatch.setattr(profile.Profile, "_setup", set_up, raising=False)
+    monkeypatch.setattr(profile.Profile, "runctx", runctx)
+    monkeypatch.setattr(profile.Profile, "runcall", runcall)
+    called, stated = (profile.Profile(ticks, bias=0) for _ in range(2))
+
+    result = called.runcall(both, ticks)
+    stated.runctx("both(ticks)", {"both": both, "ticks": ticks}, {})
+
+    assert result == both(ticks)
+    for profiler in (called, stated):
+        assert found(profiler, "first")[::2] == (1, 3)
+        assert found(profiler, "second")[::2] == (1, 300)
