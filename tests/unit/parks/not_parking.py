@@ -39,6 +39,7 @@ NOT_PARKING: dict[str, dict[str, str]] = {
         ),
         "_thread": "quiet_hook.<locals>.excepthook",
         "eventlet.green._threading": "current_thread_for.<locals>.current_thread",
+        "eventlet.green.profile": "Profile.TallyTimings",
         "eventlet.greenio.pipes": (
             "GreenFileIO.fileno GreenFileIO.isatty GreenFileIO.readable GreenFileIO.seekable"
             " GreenFileIO.writable"
