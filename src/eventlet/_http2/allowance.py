@@ -27,9 +27,22 @@ class Allowance:
 
     def spend(self, now: float, amount: float = 1) -> bool:
         """Take something out; False when there is not enough, and nothing is taken."""
-        self._left = min(self._left + (now - self._since) * self._per_second, self._most)
-        self._since = now
+        self._fill(now)
         if self._left < amount:
             return False
         self._left -= amount
         return True
+
+    def charge(self, now: float, amount: float = 1) -> None:
+        """Take something out even where it is not there: a debt, of what the purse can hold."""
+        self._fill(now)
+        self._left = max(self._left - amount, -self._most)
+
+    def is_owing(self, now: float) -> bool:
+        """Tell whether more was charged than there was, and time has not made up for it."""
+        self._fill(now)
+        return self._left < 0
+
+    def _fill(self, now: float) -> None:
+        self._left = min(self._left + (now - self._since) * self._per_second, self._most)
+        self._since = now

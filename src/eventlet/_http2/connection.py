@@ -207,6 +207,8 @@ class _Connection:
             if self._is_over:
                 return
             self._outbox.wait_while_flooded()
+            if pause := self._pause():
+                sleep(pause)  # they may also come one at a time
             data = self._receive()
             if not data:
                 self._answering.may_hear_more = False
@@ -267,7 +269,7 @@ class _Connection:
             if count % TURN_FRAMES == 0 or monotonic() > turn_ends:
                 self._outbox.flush()
                 self._outbox.wait_while_flooded()
-                sleep(CRUMB_SECONDS if self._guard.is_crumbling else 0)
+                sleep(self._pause())
                 turn_ends = monotonic() + TURN_SECONDS
             if self._is_over:
                 break
@@ -275,6 +277,9 @@ class _Connection:
         self._note_partial(count > 0)
         if self._leaves_soon:
             self.say_goodbye()
+
+    def _pause(self) -> float:
+        return CRUMB_SECONDS if self._guard.is_crumbling(monotonic()) else 0
 
     def _note_partial(self, has_moved: bool) -> None:
         """Remember since when a frame, or a header block, has been waiting for its rest."""

@@ -10,7 +10,7 @@ fills with time and with what we send (that is what WINDOW_UPDATE answers, but r
 bytes, which makes us send as few, fills nothing); resets are paid for
 from another, also those the client makes us send. An empty purse ends the connection with
 ENHANCE_YOUR_CALM. Bodies in crumbs cost us much more than their sender, but may be what somebody
-has to say: they are read slowly once a third purse is empty.
+has to say: a third purse goes into debt for them, and they are read slowly while it does.
 """
 
 from __future__ import annotations
@@ -40,9 +40,6 @@ class Guard:
     Args:
         block_bytes: a compressed header block may be as long.
         now: the moment, on the clock that `check` is told.
-
-    Attributes:
-        is_crumbling: wait a little before the next frame is looked at.
     """
 
     def __init__(self, block_bytes: int, now: float) -> None:
@@ -50,7 +47,6 @@ class Guard:
         self._idle = Allowance(IDLE_FRAMES, IDLE_FRAMES_PER_SECOND, now)
         self._resets = Allowance(RESETS, RESETS_PER_SECOND, now)
         self._crumbs = Allowance(CRUMBS, CRUMBS_PER_SECOND, now)
-        self.is_crumbling = False
         self._has_settings = False
         self._block_left: int | None = None
         self._continuations = 0
@@ -59,6 +55,10 @@ class Guard:
     def is_in_block(self) -> bool:
         """A header block has begun and not ended."""
         return self._block_left is not None
+
+    def is_crumbling(self, now: float) -> bool:
+        """Tell whether to wait a little before the next frame is looked at."""
+        return self._crumbs.is_owing(now)
 
     def check(self, frame: Frame, highest_stream_id: int, now: float) -> None:
         """Judge a frame before `h2` sees it.
@@ -75,12 +75,11 @@ class Guard:
             self._count_block(frame)
         elif kind == Kind.DATA:
             if frame.flags & Flag.END_STREAM:
-                self.is_crumbling = False  # there is one for a request
+                pass  # there is one for a request
             elif not frame.size:
                 self.spend_idle(now)
-            else:
-                is_crumb = frame.size < CRUMB_BYTES
-                self.is_crumbling = is_crumb and not self._crumbs.spend(now)
+            elif frame.size < CRUMB_BYTES:
+                self._crumbs.charge(now)
         else:
             if kind == Kind.RST_STREAM and frame.stream_id > highest_stream_id:
                 raise ProtocolBroken(ErrorCode.PROTOCOL_ERROR, "RST_STREAM on an idle stream")

@@ -227,10 +227,26 @@ def test_the_last_piece_of_a_body_is_no_crumb() -> None:
     ]
     for frame in frames:
         judge.check(cut(frame), 1, 0.0)
-        assert not judge.is_crumbling
+        assert not judge.is_crumbling(0.0)
     for _ in range(guard.CRUMBS + 1):
         judge.check(cut(DataFrame(1, b"x")), 1, 0.0)
-    assert judge.is_crumbling
+    assert judge.is_crumbling(0.0)
+
+
+def test_crumbs_go_through_no_faster_than_they_are_paid_for() -> None:
+    clock = 0.0
+    judge = guard.Guard(65536, clock)
+    judge.check(cut(SettingsFrame(0)), 1, clock)
+    crumb = cut(DataFrame(1, b"x"))
+    rounds = 200
+    for _ in range(rounds):
+        for _ in range(connection.TURN_FRAMES):
+            judge.check(crumb, 1, clock)
+            clock += 0.00005
+        if judge.is_crumbling(clock):
+            clock += connection.CRUMB_SECONDS
+    to_pay = rounds * connection.TURN_FRAMES - guard.CRUMBS
+    assert clock * guard.CRUMBS_PER_SECOND > 0.95 * to_pay
 
 
 def cut(frame: Frame) -> CutFrame:
@@ -302,6 +318,19 @@ def test_a_body_in_crumbs_is_read_slowly_and_holds_up_nobody(
         assert other.answer(1).status == 200
         assert not slow.dead
         assert slow.wait().body == b"x" * 500
+        assert monotonic() - began > 0.25
+
+
+def test_crumbs_that_come_one_at_a_time_are_read_as_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "CRUMBS", 100)
+    with peer_of(echo) as peer:
+        began = monotonic()
+        peer.post(1)
+        for _ in range(400):
+            peer.data(1, b"x")
+            peer.ping()
+        peer.data(1, b"", True)
+        assert peer.answer(1).body == b"x" * 400
         assert monotonic() - began > 0.25
 
 
