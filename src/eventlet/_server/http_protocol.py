@@ -336,7 +336,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
         self.request_version = f"HTTP/1.{line.minor}"
         self.headers = self.MessageClass()
         for name, value in fields.raw:
-            self.headers[name] = value
+            self.headers.set_raw(name, value)  # an item set is judged, by Python 3.14
         self.close_connection = fields.closes or not (line.minor or fields.keeps)
         return not self._expects_100(line.minor) or bool(self.handle_expect_100())
 
