@@ -74,12 +74,8 @@ class Guard:
         if kind in (Kind.HEADERS, Kind.CONTINUATION):
             self._count_block(frame)
         elif kind == Kind.DATA:
-            if frame.flags & Flag.END_STREAM:
-                pass  # there is one for a request
-            elif not frame.size:
-                self.spend_idle(now)
-            elif frame.size < CRUMB_BYTES:
-                self._crumbs.charge(now)
+            if not frame.flags & Flag.END_STREAM:  # there is one for a request
+                self._count_piece(frame, now)
         else:
             if kind == Kind.RST_STREAM and frame.stream_id > highest_stream_id:
                 raise ProtocolBroken(ErrorCode.PROTOCOL_ERROR, "RST_STREAM on an idle stream")
@@ -105,6 +101,12 @@ class Guard:
     def spend_idle(self, now: float) -> None:
         if not self._idle.spend(now):
             raise ProtocolBroken(ErrorCode.ENHANCE_YOUR_CALM, "too many frames without content")
+
+    def _count_piece(self, frame: Frame, now: float) -> None:
+        if not frame.size:
+            self.spend_idle(now)
+        elif frame.size < CRUMB_BYTES:
+            self._crumbs.charge(now)
 
     def _count_block(self, frame: Frame) -> None:
         if frame.kind == Kind.HEADERS:

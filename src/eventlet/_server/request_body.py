@@ -36,10 +36,6 @@ class ByteSink(Protocol):
     def write(self, data: bytes, /) -> Any: ...
 
 
-def _do_nothing() -> None:
-    """Stand in for the flush of what has no buffer."""
-
-
 class BodyTruncated(EventletError, ConnectionError):
     """The peer closed before the body was whole.
 
@@ -229,7 +225,8 @@ class Input:
         try:
             self.wfile.write(line + self._continue_fields + b"\r\n")
             # A protocol of somebody else's, such as Swift's, puts the connection's file here.
-            getattr(self.wfile, "flush", _do_nothing)()
+            if hasattr(self.wfile, "flush"):
+                self.wfile.flush()
         except OSError as exc:
             self.failure = exc
             raise

@@ -657,6 +657,17 @@ def get_objects(*args):  # the set-up looks for green threads
     return look(*args)
 gc.get_objects = get_objects
 sleep(0)
+
+def in_a_child(body, forker):
+    "Run `body` in a child that `forker` forks; its exit status is 3."
+    def fork():
+        pid = os.fork()
+        if pid == 0:
+            body()
+            os._exit(3)
+        return pid
+    pid = fork() if forker == "main" else spawn(fork).wait()
+    assert reap(pid) == 3
 """
 
 
@@ -667,19 +678,14 @@ def test_what_a_signal_handler_spawns_while_the_child_is_set_up_runs(forker: str
         SIGNAL = signal.SIGTERM
         {textwrap.indent(SIGNAL_IN_SET_UP, " " * 8)}
         signal.signal(SIGNAL, lambda *args: spawn(say, "handled"))
-        allowed = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
-        def fork():
-            pid = os.fork()
-            if pid == 0:
-                assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == mask
-                sleep(0.001)
-                os._exit(3)
-            return pid
+        def child():
+            assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == mask
+            sleep(0.001)
 
-        pid = fork() if {forker!r} == "main" else spawn(fork).wait()
-        assert reap(pid) == 3
+        in_a_child(child, {forker!r})
         """
     )
 
@@ -693,19 +699,14 @@ def test_ctrl_c_while_the_child_is_set_up_interrupts_who_forked(forker: str) -> 
         SIGNAL = signal.SIGINT
         {textwrap.indent(SIGNAL_IN_SET_UP, " " * 8)}
 
-        def fork():
-            pid = os.fork()
-            if pid == 0:
-                try:
-                    sleep(60)
-                except KeyboardInterrupt:
-                    say("interrupted")
-                    spawn(say, "goes on").wait()
-                os._exit(3)
-            return pid
+        def child():
+            try:
+                sleep(60)
+            except KeyboardInterrupt:
+                say("interrupted")
+                spawn(say, "goes on").wait()
 
-        pid = fork() if {forker!r} == "main" else spawn(fork).wait()
-        assert reap(pid) == 3
+        in_a_child(child, {forker!r})
         """
     )
 
